@@ -1,0 +1,135 @@
+-- critical/init.lua: `saddle.critical`: searches for critical points of any
+-- index, and their verification.
+--   find(obj, w0, opts)    runs a method that shrinks |g|, then verifies
+--   verify(obj, w, opts)   verifies any point
+-- Both return the table described in verify.lua. Methods are one file each:
+--   newton     damped Newton, the trial of smallest |g|
+--   newton_mr  minimum-residual steps of MINRES-QLP, line search on |g|^2
+-- A method is {defaults, step}: step(obj, s, opts) returns the next state
+-- {w, grad, r, r_H, move}, or nil where its line search fails: the search then
+-- keeps the last accepted point. Frye et al. 2019; Roosta et al. 2018.
+-- MIT licence.
+local core = require "saddle.core"
+local opt = require "saddle.opt"
+local progress = require "saddle.progress"
+local objective = require "saddle.objective"
+local verify = require "saddle.critical.verify"
+
+local system, tensor = core.system, core.tensor
+
+local M = {distinct = require "saddle.critical.distinct"}
+
+local NAMES = {"newton", "newton_mr"}
+
+-- Options of every search, beside verify's and the method's own:
+--   steps     most steps (100)
+--   patience  stop as "stalled" when |g| has not fallen by 1 % in so many
+--             steps (40; 0: never)
+--   progress  a bar for long searches: true, or its label
+local common = {method = "newton", steps = 100, patience = 40,
+                progress = false}
+local LEAST_FALL = 0.99
+
+local function options(opts)
+  local name = opts and opts.method or common.method
+  opt.choice(name, NAMES, "find: method")
+  local method, defaults = require("saddle.critical." .. name), {}
+  for _, source in ipairs{verify.defaults, common, method.defaults} do
+    for key, value in pairs(source) do defaults[key] = value end
+  end
+  return method, name, opt.check(opts, defaults, "find (" .. name .. ")")
+end
+
+local function start(w0, where)
+  if type(w0) == "table" then w0 = tensor.new(w0, "f64") end
+  if type(w0) ~= "userdata" or #w0:shape() ~= 1 then
+    core.fail(where .. ": w0: expected a vector of parameters")
+  end
+  if not w0:isfinite():all() then
+    core.fail(where .. ": w0: there is a NaN or an infinity")
+  end
+  return w0:to("f64"):copy()
+end
+
+local function stale(history, patience)
+  local n = #history
+  return patience > 0 and n > patience
+    and history[n].grad_norm > LEAST_FALL * history[n - patience].grad_norm
+end
+
+-- One step. Returns a status when the search is over.
+local function advance(obj, method, s, o)
+  local new = method.step(obj, s, o)
+  if not new then return "stalled" end
+  local last = s.history[#s.history]
+  last.r, last.r_H = new.r, new.r_H -- flatness at the point stepped from
+  s.k = s.k + 1
+  s.w, s.grad, s.alpha = new.w, new.grad, new.alpha
+  s.norm, s.move = s.grad:norm():item(), new.move
+  s.history[#s.history + 1] = {grad_norm = s.norm, step = s.move,
+                               damping = new.damping, alpha = new.alpha}
+  if s.norm ~= s.norm then return "diverged" end
+  if s.norm <= o.tol and s.move <= o.eta_tol * (1 + s.w:norm():item()) then
+    return "converged"
+  end
+  return stale(s.history, o.patience) and "stalled" or nil
+end
+
+local function loop(obj, method, s, o)
+  local label = o.progress and (type(o.progress) == "string" and o.progress
+                                or "critical")
+  local bar <close> = progress.new(o.steps, label)
+  local status = s.norm == 0 and "converged" or nil
+  while not status do
+    if s.k >= o.steps then return "max_steps" end
+    if system.interrupted(true) then return "interrupted" end
+    local good, result = pcall(advance, obj, method, s, o)
+    if not good then
+      if system.interrupted(true) then return "interrupted" end
+      error(result, 0)
+    end
+    status = result
+    bar:step(s.k, function() return ("|g| %.2e"):format(s.norm) end)
+  end
+  return status
+end
+
+-- find(obj, w0, opts): beside verify's fields the result has
+--   status   how the search ended: "converged" (|g| and the last step are
+--            small; the class says what was verified), "max_steps",
+--            "stalled" (line search or patience), "diverged", "interrupted"
+--   steps, method, history   one entry per iterate: grad_norm, r, r_H, step
+--   r_max    largest r over all iterates; flat_steps: iterates that were flat
+function M.find(obj, w0, opts)
+  local method, name, o = options(opts)
+  w0 = start(w0, "find")
+  obj = objective.wrap(obj, w0:shape()[1], "find")
+  local s = {w = w0, k = 0, grad = obj:grad(w0)}
+  s.norm = s.grad:norm():item()
+  s.history = {{grad_norm = s.norm}}
+  if s.norm ~= s.norm then
+    core.fail("find: the gradient at w0 is not a number")
+  end
+  local status = system.guard(loop, obj, method, s, o)
+  local cp = verify.point(obj, s.w, o)
+  local last = s.history[#s.history]
+  last.r, last.r_H = cp.r, cp.r_H
+  cp.status, cp.steps, cp.method, cp.history = status, s.k, name, s.history
+  for _, h in ipairs(s.history) do
+    cp.r_max = math.max(cp.r_max or 0, h.r or 0)
+    if h.r and h.r > o.flat_r and h.r_H < o.flat_rh then
+      cp.flat_steps = (cp.flat_steps or 0) + 1
+    end
+  end
+  cp.flat_steps = cp.flat_steps or 0
+  return cp
+end
+
+-- verify(obj, w, opts): see verify.lua.
+function M.verify(obj, w, opts)
+  w = start(w, "verify")
+  obj = objective.wrap(obj, w:shape()[1], "verify")
+  return verify.point(obj, w, opt.check(opts, verify.defaults, "verify"))
+end
+
+return M

@@ -1,0 +1,168 @@
+-- critical/verify.lua: is w a critical point, and of which kind? A numerical
+-- verification in floating point, not a proof: L below is measured along one
+-- step, so no Kantorovich certificate is claimed.
+--
+-- The known symmetries of the objective at w are removed first: the Hessian is
+-- read on the orthogonal complement of their directions. There, with the
+-- eigenpairs of H and the Newton step p = -H^+ g, w is called critical when
+--   |g| <= tol, or at the rounding level of the gradient
+--   eta = |p| <= eta_tol (1 + |w|)    the critical point is predicted near
+--   g has no component beyond rounding where H is zero (p cannot remove it)
+--   |g(w + p)| is not larger than |g(w)|   one Newton step confirms it
+-- never on the gradient norm alone. The classes of critical points:
+--   minimum, maximum, saddle   all eigenvalues have a sure sign: they exceed
+--               both 1e-6 of the largest and twice the change of the Hessian
+--               along p (Kantorovich's condition with L measured there)
+--   degenerate  some have not: the index counts the sure ones only, and
+--               nothing is said of the others, nor of being a minimum
+-- and of other points:
+--   gradient_flat  |g| is not small enough, and more than flat_r of it lies in
+--               directions where H is nearly zero: r > 0.9 and r_H < 5e-4,
+--               Frye et al. 2019; methods that shrink |g| stop there
+--   unconverged    neither
+-- MIT licence.
+local core = require "saddle.core"
+
+local tensor = core.tensor
+
+local M = {}
+
+-- Options (also of critical.find):
+--   tol         on the gradient norm
+--   eta_tol     on the predicted distance to the critical point
+--   tolerances  three levels, relative to the largest |eigenvalue|, at which
+--               the inertia is counted; the class takes the second
+--   flat_r, flat_rh   thresholds of gradient flatness
+M.defaults = {tol = 1e-8, eta_tol = 1e-6, tolerances = {1e-4, 1e-6, 1e-8},
+              flat_r = 0.9, flat_rh = 5e-4}
+
+local EPS = 2.0 ^ -52
+
+local function norm(x) return x:norm():item() end
+
+-- Eigenvalues (ascending) and vectors of H on the complement of the rows of S
+-- (orthonormal, k of them). H is shifted along S to above its spectrum, and
+-- the k largest pairs are dropped.
+function M.eigen(H, S)
+  local k = S:shape()[1]
+  if k == 0 then return core.linalg.eigh(H) end
+  local HS = H:mm(S:t())
+  local cross = HS:mm(S)
+  local A = H - cross - cross:t() + S:t():mm(S:mm(HS)):mm(S)
+  local top = 2 * norm(H) + 1
+  A = A + top * S:t():mm(S)
+  local lambda, V = core.linalg.eigh((A + A:t()) * 0.5)
+  local m = lambda:shape()[1] - k
+  if m == 0 then return tensor.zeros{0}, tensor.zeros{V:shape()[1], 0} end
+  return lambda[{"1:" .. m}], V[{":", "1:" .. m}]
+end
+
+-- -V diag(1/lambda) V'g over |lambda| > cut.
+local function newton_step(lambda, V, coef, cut)
+  local keep = lambda:abs():gt(cut)
+  local safe = tensor.where(keep, lambda, lambda * 0 + 1)
+  return -V:mv(tensor.where(keep, coef / safe, coef * 0))
+end
+
+-- r = |Hp + g| / (|H| |p| + |g|) and r_H = |H(Hp + g)| / (|H| |Hp + g|), with
+-- |H| Frobenius and p the Newton step over |lambda| > flat_rh |H|: r near 1
+-- says that the gradient lies where the curvature is negligible.
+function M.flatness(lambda, coef, normH, flat_rh)
+  local cut = flat_rh * normH
+  local keep = lambda:abs():gt(cut)
+  local zero = coef * 0
+  local safe = tensor.where(keep, lambda, lambda * 0 + 1)
+  local p = norm(tensor.where(keep, coef / safe, zero))
+  local rest = tensor.where(keep, zero, coef)
+  local size, g = norm(rest), norm(coef)
+  if size == 0 then return 0.0, 0.0 end
+  local curved = normH > 0 and norm(rest * lambda) / (normH * size) or 0.0
+  return size / (normH * p + g), curved
+end
+
+local function count(lambda, tol)
+  local neg = lambda:lt(-tol):to("i64"):sum():item()
+  local pos = lambda:gt(tol):to("i64"):sum():item()
+  return {tol = tol, n_neg = neg, n_pos = pos,
+          n_zero = lambda:numel() - neg - pos}
+end
+
+-- One Newton step from w: the change of the gradient and of the Hessian.
+local function confirm(obj, cp, p, H)
+  if cp.eta == 0 then
+    cp.next_grad_norm, cp.shift = cp.grad_norm, 0
+    return
+  end
+  local there = cp.w + p
+  cp.next_grad_norm = norm(obj:grad(there))
+  cp.shift = norm(obj:hessian(there) - H)
+end
+
+local function is_critical(cp, o)
+  local size = 1 + norm(cp.w)
+  return cp.grad_norm <= math.max(o.tol, cp.noise)
+    and cp.eta <= o.eta_tol * size
+    and cp.null_grad <= cp.noise
+    and cp.next_grad_norm <= math.max(cp.grad_norm, cp.noise)
+end
+
+local function class_of(cp, o)
+  if not cp.critical then
+    return cp.r > o.flat_r and cp.r_H < o.flat_rh and "gradient_flat"
+      or "unconverged"
+  end
+  if cp.n_zero > 0 or cp.n_neg + cp.n_pos == 0 then return "degenerate" end
+  if cp.n_neg == 0 then return "minimum" end
+  return cp.n_pos == 0 and "maximum" or "saddle"
+end
+
+-- The verification of a finite point w [P]; o: checked options. Fields:
+--   w, value, error (of classifiers), grad_norm, class, critical
+--   index = n_neg, n_zero, n_pos   by the class's tolerance zero_tol; alpha =
+--            n_neg / P; inertia: the counts at the three tolerances
+--   certain  the three agree
+--   eigenvalues   ascending, on the complement; symmetries: number removed
+--   r, r_H   flatness; eta: estimated distance to the critical point
+--   shift    change of the Hessian (Frobenius) along the Newton step
+--   noise    rounding level taken for the gradient
+--   counts   evaluations by the objective so far
+function M.point(obj, w, o)
+  local value, grad = obj:value_grad(w)
+  local cp = {w = w, value = value, grad_norm = norm(grad),
+              error = obj.error and obj:error(w) or nil}
+  local P = w:shape()[1]
+  local H = obj:hessian(w)
+  local S = obj.symmetries and obj:symmetries(w) or tensor.zeros{0, P}
+  local lambda, V = M.eigen(H, S)
+  cp.eigenvalues, cp.symmetries = lambda, S:shape()[1]
+  local coef = V:t():mv(grad)
+  local normH = norm(lambda)
+  local largest = lambda:numel() > 0 and lambda:abs():max():item() or 0
+  cp.noise = 32 * EPS * normH * (1 + norm(w))
+  cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
+  local cut = EPS * P * largest
+  local p = newton_step(lambda, V, coef, cut)
+  cp.null_grad = norm(tensor.where(lambda:abs():gt(cut), coef * 0, coef))
+  cp.eta = norm(p)
+  confirm(obj, cp, p, H)
+  cp.inertia = {}
+  for i, rel in ipairs(o.tolerances) do
+    cp.inertia[i] = count(lambda, rel * largest)
+  end
+  cp.zero_tol = math.max(o.tolerances[2] * largest, 2 * cp.shift)
+  local sure = count(lambda, cp.zero_tol)
+  cp.index, cp.n_neg, cp.n_zero, cp.n_pos = sure.n_neg, sure.n_neg,
+    sure.n_zero, sure.n_pos
+  cp.alpha = cp.n_neg / P
+  cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
+    and cp.inertia[1].n_pos == cp.inertia[3].n_pos
+  cp.critical = is_critical(cp, o)
+  cp.class = class_of(cp, o)
+  cp.counts = {}
+  for _, key in ipairs{"value", "grad", "hvp", "hessian"} do
+    cp.counts[key] = obj.counts and obj.counts[key]
+  end
+  return cp
+end
+
+return M

@@ -1,0 +1,95 @@
+-- opt.lua: option tables. check() refuses unknown keys, naming the nearest
+-- known one, and returns a fresh table with the defaults filled in, so that a
+-- misspelt option is never silently ignored.  MIT licence.
+local core = require "saddle.core"
+
+local M = {}
+
+-- A default that stands for "no default, but the key is known".
+M.none = setmetatable({}, {__tostring = function() return "opt.none" end})
+
+-- Edit distance between two short strings; a swap of neighbours counts one.
+local function distance(a, b)
+  local before, row = {}, {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local above = row
+    row = {[0] = i}
+    for j = 1, #b do
+      local same = a:byte(i) == b:byte(j)
+      row[j] = math.min(above[j] + 1, row[j - 1] + 1,
+                        above[j - 1] + (same and 0 or 1))
+      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
+          and a:byte(i - 1) == b:byte(j) then
+        row[j] = math.min(row[j], before[j - 2] + 1)
+      end
+    end
+    before = above
+  end
+  return row[#b]
+end
+
+-- nearest(name, names): the closest entry of a list, or nil when none is close.
+function M.nearest(name, names)
+  local best, least = nil, math.max(2, #name // 2) + 1
+  for _, known in ipairs(names) do
+    local d = distance(name:lower(), known:lower())
+    if d < least then best, least = known, d end
+  end
+  return best
+end
+
+-- did_you_mean(name, names): " (did you mean 'x'?)", or the list of names.
+function M.did_you_mean(name, names)
+  local near = M.nearest(tostring(name), names)
+  if near then return (" (did you mean '%s'?)"):format(near) end
+  if #names == 0 then return "" end
+  return " (known: " .. table.concat(names, ", ") .. ")"
+end
+
+local function known_names(defaults)
+  local names = {}
+  for key in pairs(defaults) do names[#names + 1] = tostring(key) end
+  table.sort(names)
+  return names
+end
+
+-- check(opts, defaults, where): opts may be nil. Keys of `defaults` are the
+-- known ones; a default of opt.none stays nil when not given. A given value
+-- must have its default's type unless that default is nil-like or boolean
+-- false (which often stands for "off" of a richer option).
+function M.check(opts, defaults, where)
+  if opts ~= nil and type(opts) ~= "table" then
+    core.fail(("%s: options: expected a table, got %s"):format(where,
+                                                               type(opts)))
+  end
+  local out = {}
+  for key, default in pairs(defaults) do
+    if default ~= M.none then out[key] = default end
+  end
+  for key, value in pairs(opts or {}) do
+    if defaults[key] == nil then
+      core.fail(("%s: unknown option '%s'%s"):format(where, tostring(key),
+        M.did_you_mean(key, known_names(defaults))))
+    end
+    local want = type(defaults[key])
+    if (want == "number" or want == "string") and type(value) == "boolean"
+        and value == true then
+      core.fail(("%s: option '%s': expected a %s, got true"):format(where, key,
+                                                                    want))
+    end
+    out[key] = value
+  end
+  return out
+end
+
+-- choice(value, list, where): value, when it is one of the list's names.
+function M.choice(value, list, where)
+  for _, name in ipairs(list) do
+    if value == name then return value end
+  end
+  return core.fail(("%s: '%s' is not known%s"):format(where, tostring(value),
+    M.did_you_mean(value, list)))
+end
+
+return M

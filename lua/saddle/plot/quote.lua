@@ -1,0 +1,66 @@
+-- quote.lua: how text and numbers enter a gnuplot script. The one idea: users'
+-- text stands only inside single quotes, where gnuplot expands nothing (no
+-- backquotes, no macros, no backslashes), and no control character is ever
+-- sent, so that a command line ends where we end it.  MIT licence.
+local M = {}
+
+-- Bytes that are not UTF-8 become U+FFFD, as the fonts could not show them.
+local function valid(text)
+  if utf8.len(text) then return text end
+  local out, from = {}, 1
+  while from <= #text do
+    local ok, bad = utf8.len(text, from)
+    local upto = ok and #text or bad - 1
+    out[#out + 1] = text:sub(from, upto)
+    if not ok then out[#out + 1] = "\u{FFFD}" end
+    from = upto + 2
+  end
+  return table.concat(out)
+end
+
+local function single(text)
+  return "'" .. text:gsub("%c", " "):gsub("'", "''") .. "'"
+end
+
+-- text(s): a gnuplot string expression with the value s. Newlines stay, other
+-- control characters become blanks.
+function M.text(s)
+  local lines = {}
+  s = valid(tostring(s)):gsub("\r\n?", "\n")
+  for line in (s .. "\n"):gmatch("(.-)\n") do
+    lines[#lines + 1] = single(line)
+  end
+  return table.concat(lines, '."\\n".')
+end
+
+-- path(s): the same for a file name, every byte kept but those that cannot be
+-- in a command line: they go through sprintf's %c.
+function M.path(s)
+  local parts = {}
+  local function put(part)
+    if #part > 0 then parts[#parts + 1] = part end
+  end
+  for plain, control in (s .. "\0"):gmatch("([^%c]*)(%c)") do
+    if plain ~= "" then put("'" .. plain:gsub("'", "''") .. "'") end
+    if control ~= "\0" then
+      put(("sprintf('%%c', %d)"):format(control:byte()))
+    end
+  end
+  return #parts > 0 and table.concat(parts, ".") or "''"
+end
+
+-- comment(s): safe after "# ": one line, and no backslash that would join the
+-- next one to it.
+function M.comment(s)
+  return (valid(tostring(s)):gsub("%c", " "):gsub("\\", "/"))
+end
+
+-- number(v): a finite number that reads back to the same bits, under any
+-- locale.
+function M.number(v)
+  if v ~= v or v == math.huge or v == -math.huge then return "NaN" end
+  if math.type(v) == "integer" then v = v + 0.0 end
+  return (("%.17g"):format(v):gsub(",", "."))
+end
+
+return M

@@ -1,0 +1,136 @@
+/* base.c: see base.h. MIT licence. */
+#define _GNU_SOURCE
+#include "base/base.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const status_text[] = {
+#define SL_STATUS(code, text) text,
+#include "base/errors.def"
+#undef SL_STATUS
+};
+
+const char *sl_status_text(sl_status code) {
+  return code >= 0 && code < SL_NSTATUS ? status_text[code] : "unknown status";
+}
+
+sl_status sl_fail(sl_err *err, sl_status code, const char *fmt, ...) {
+  if (err != NULL) {
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    err->code = code;
+  }
+  return code;
+}
+
+bool sl_mul(sl_int a, sl_int b, sl_int *out) {
+  return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, out);
+}
+
+bool sl_add(sl_int a, sl_int b, sl_int *out) {
+  return a >= 0 && b >= 0 && !__builtin_add_overflow(a, b, out);
+}
+
+/* ---- allocation ---------------------------------------------------------- */
+
+static atomic_int_fast64_t malloc_count;
+static atomic_int_fast64_t malloc_fail; /* 0: never; 1: the next one */
+
+static bool fails_now(void) {
+  atomic_fetch_add(&malloc_count, 1);
+  int_fast64_t left = atomic_load(&malloc_fail);
+  if (left <= 0) {
+    return false;
+  }
+  atomic_store(&malloc_fail, left - 1);
+  return left == 1;
+}
+
+void *sl_malloc(sl_int bytes) {
+  return bytes < 0 || fails_now() ? NULL : malloc(bytes > 0 ? (size_t)bytes : 1);
+}
+
+void *sl_malloc_aligned(sl_int bytes) {
+  if (bytes < 0 || bytes > INT64_MAX - 128 || fails_now()) {
+    return NULL;
+  }
+  size_t size = ((size_t)bytes + 64) & ~(size_t)63;
+  return aligned_alloc(64, size);
+}
+
+void *sl_realloc(void *p, sl_int bytes) {
+  return bytes < 0 || fails_now() ? NULL
+                                  : realloc(p, bytes > 0 ? (size_t)bytes : 1);
+}
+
+void sl_free(void *p) { free(p); }
+
+int64_t sl_malloc_count(void) { return atomic_load(&malloc_count); }
+
+void sl_malloc_fail_at(int64_t k) { atomic_store(&malloc_fail, k); }
+
+/* ---- interrupt flag ------------------------------------------------------- */
+
+static atomic_bool interrupt_flag; /* lock-free: safe in a signal handler */
+
+void sl_interrupt_set(void) { atomic_store(&interrupt_flag, true); }
+void sl_interrupt_clear(void) { atomic_store(&interrupt_flag, false); }
+bool sl_interrupted(void) {
+  return atomic_load_explicit(&interrupt_flag, memory_order_relaxed);
+}
+
+sl_status sl_poll(sl_err *err, const char *where) {
+  return sl_interrupted() ? sl_fail(err, SL_EINTR, "%s: interrupted!", where)
+                          : SL_OK;
+}
+
+static atomic_int guard_depth;
+
+int sl_guard(void) { return atomic_load(&guard_depth); }
+void sl_guard_set(int depth) { atomic_store(&guard_depth, depth); }
+
+/* ---- threads, time, version ------------------------------------------------ */
+
+static int thread_count; /* 0: not asked yet */
+
+int sl_threads_default(void) {
+  const char *text = getenv("SADDLE_THREADS");
+  int n = text != NULL ? atoi(text) : 0;
+  if (n >= 1) {
+    return n;
+  }
+  cpu_set_t set;
+  n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return n >= 1 ? n : 1;
+}
+
+int sl_threads(void) {
+  if (thread_count == 0) {
+    thread_count = sl_threads_default();
+  }
+  return thread_count;
+}
+
+sl_status sl_threads_set(int n, sl_err *err) {
+  if (n < 1 || n > 1024) {
+    return sl_fail(err, SL_EARG, "threads: expected 1 to 1024, got %d", n);
+  }
+  thread_count = n;
+  return SL_OK;
+}
+
+double sl_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const char *sl_version(void) { return SL_VERSION; }

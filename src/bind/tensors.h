@@ -1,0 +1,88 @@
+/* tensors.h: what the files of the tensor module share among themselves: the
+** tables of functions each contributes and a few helpers over sl_apply.
+** A composite pushes intermediate results and leaves its result on top.
+** MIT licence. */
+#ifndef SL_TENSORS_H
+#define SL_TENSORS_H
+
+#include "bind/bind.h"
+
+/* Functions of the module and methods; methods are functions as well. */
+extern const luaL_Reg sl_construct_functions[]; /* construct.c */
+extern const luaL_Reg sl_construct_methods[];   /* construct.c */
+extern const luaL_Reg sl_joins_functions[];     /* joins.c */
+extern const luaL_Reg sl_shapes_methods[];      /* shapes.c */
+extern const luaL_Reg sl_reductions_methods[];  /* reductions.c */
+extern const luaL_Reg sl_methods_methods[];     /* methods.c */
+extern const luaL_Reg sl_operators[];           /* operators.c: metamethods */
+
+/* Pushes a table's or number's tensor. dtype SL_NDTYPE: i64 when every number
+** is a Lua integer, else f64. A table holding symbolic tensors becomes a
+** symbolic tensor. (construct.c) */
+void sl_push_nested(lua_State *L, int idx, sl_dtype d);
+/* The callable constructor T(...). (construct.c) */
+int sl_construct_call(lua_State *L);
+
+/* Adds one method per row of ops.def to the table on top. (rows.c) */
+void sl_install_rows(lua_State *L);
+
+/* Metamethods __index, __newindex, __call; upvalue 1 of the first two is the
+** table of methods. (index.c) */
+int sl_index_get(lua_State *L);
+int sl_index_set(lua_State *L);
+int sl_index_call(lua_State *L);
+
+/* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
+** number, view or symbolic slice; nil for n + 1. (index.c) */
+void sl_index_first(lua_State *L, int idx, sl_int i);
+
+/* Is the value usable as an operand: Tensor, symbolic tensor or number? */
+bool sl_isvalue(lua_State *L, int idx);
+/* Derives the dtype rules of the rows; called when the module opens. */
+void sl_apply_setup(void);
+/* Type of the operand at arg; raises for anything else. A nested table is
+** replaced by its tensor first. (apply.c) */
+void sl_checkvalue(lua_State *L, int arg, sl_type *type);
+
+/* Short forms of sl_apply; operands are stack indices, relative ones too. */
+void sl_apply1(lua_State *L, sl_op op, int a);
+void sl_apply2(lua_State *L, sl_op op, int a, int b);
+void sl_apply_attr(lua_State *L, sl_op op, int a, int nattr,
+                   const sl_int *attr);
+/* Pushes the operand at a converted to dtype d (itself when it has it). */
+void sl_apply_cast(lua_State *L, int a, sl_dtype d);
+/* Pushes the operand with that shape. */
+void sl_apply_reshape(lua_State *L, int a, const sl_type *type);
+void sl_apply_broadcast(lua_State *L, int a, const sl_type *type);
+
+/* Joins the n values on top along a 0-based axis into one. (joins.c) */
+void sl_join(lua_State *L, int n, int axis);
+/* Pushes the u8 mask [rows x cols] of elements with col - row in [low, high].
+** (shapes.c) */
+void sl_push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,
+                  sl_int high);
+/* Axes of a reduction: argument arg nil (all), an axis or a list of them; then
+** options: keepdim and the names in extra. Returns the mask of axes. The
+** options' place on the stack goes to *opts, 0 when absent. (reductions.c) */
+uint32_t sl_checkaxes(lua_State *L, int arg, int ndim,
+                      const char *const *extra, bool *keepdim, int *opts);
+/* Pushes a ^ b: powi for small integral numbers b, else pow. (operators.c) */
+void sl_push_pow(lua_State *L, int a, int b);
+
+/* In-place op on the Tensor at args[0]: see rows.c. */
+void sl_inplace(lua_State *L, sl_op op, int nin, const int *args);
+/* dst (Tensor at a writable arg) = src broadcast to it; any overlap. */
+void sl_assign(lua_State *L, const char *what, sl_tensor *dst,
+               const sl_tensor *src);
+
+/* An options table at arg (nil allowed): every key must be in names. */
+void sl_checkopts(lua_State *L, int arg, const char *const *names);
+/* dtype option of the table at arg, dflt when absent. */
+sl_dtype sl_optdtype(lua_State *L, int arg, sl_dtype dflt);
+sl_dtype sl_checkdtype(lua_State *L, int idx, const char *what);
+
+/* A shape given as {3, 4} or as numbers arg, arg + 1, ...; options in the
+** table itself or in one that follows. Returns the next unused argument. */
+int sl_checkshapes(lua_State *L, int arg, sl_dtype dflt, sl_type *type);
+
+#endif

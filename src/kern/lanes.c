@@ -1,0 +1,221 @@
+/* lanes.c: the element-wise kernels, generated from lanes.def. One loop macro
+** per arity; unit strides and scalar operands get loops of their own, so that
+** plain arithmetic compiles to packed instructions (omp simd: no dependence
+** between iterations, which holds for out == in). Strided calls take the last
+** loop. Every element is computed by the same expression in each loop, so the
+** layout never changes a bit. MIT licence. */
+#include "kern/kern.h"
+
+#include <math.h>
+
+/* ---- what the expressions of lanes.def call -------------------------------- */
+
+static inline sl_int iadd(sl_int x, sl_int y) {
+  return (sl_int)((uint64_t)x + (uint64_t)y);
+}
+
+static inline sl_int isub(sl_int x, sl_int y) {
+  return (sl_int)((uint64_t)x - (uint64_t)y);
+}
+
+static inline sl_int imul(sl_int x, sl_int y) {
+  return (sl_int)((uint64_t)x * (uint64_t)y);
+}
+
+/* The two divisors that would trap, 0 and -1 (by the least integer), never
+** reach the processor's division. */
+static inline sl_int imod(sl_int x, sl_int y) {
+  if (y == 0 || y == -1) {
+    return 0;
+  }
+  sl_int m = x % y;
+  return m != 0 && (m ^ y) < 0 ? m + y : m;
+}
+
+static inline sl_int ifloordiv(sl_int x, sl_int y) {
+  if (y == 0) {
+    return 0;
+  }
+  if (y == -1) {
+    return isub(0, x);
+  }
+  sl_int q = x / y;
+  return (x ^ y) < 0 && q * y != x ? q - 1 : q;
+}
+
+static inline double floormod(double x, double y) {
+  double m = fmod(x, y);
+  return (m > 0 ? y < 0 : (m < 0 && y > 0)) ? m + y : m;
+}
+
+static inline float floormodf(float x, float y) {
+  float m = fmodf(x, y);
+  return (m > 0 ? y < 0 : (m < 0 && y > 0)) ? m + y : m;
+}
+
+/* exp is only ever taken of -|x|: no overflow, and full relative accuracy in
+** the lower tail, where the value is exp(x) itself. */
+static inline double sigmoid(double x) {
+  double e = exp(-fabs(x));
+  return (x < 0 ? e : 1.0) / (1.0 + e);
+}
+
+static inline float sigmoidf(float x) {
+  float e = expf(-fabsf(x));
+  return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+static inline double softplus(double x) {
+  return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
+}
+
+static inline float softplusf(float x) {
+  return (x > 0 ? x : 0.0f) + log1pf(expf(-fabsf(x)));
+}
+
+/* ---- loops ------------------------------------------------------------------ */
+
+#ifdef __clang__ /* rows that call libm have no vector form: no news */
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
+#define FOR _Pragma("omp simd") for (sl_int k = 0; k < n; k++)
+
+#define LOOP_1(fn, To, Ti, expr)                                              \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
+                 const sl_int *si) {                                          \
+    To *o = out;                                                              \
+    const Ti *a = in[0];                                                      \
+    const sl_int sa = si[0];                                                  \
+    if (so == 1 && sa == 1) {                                                 \
+      FOR {                                                                   \
+        const Ti x = a[k];                                                    \
+        o[k] = (To)(expr);                                                    \
+      }                                                                       \
+    } else {                                                                  \
+      for (sl_int k = 0; k < n; k++) {                                        \
+        const Ti x = a[k * sa];                                               \
+        o[k * so] = (To)(expr);                                               \
+      }                                                                       \
+    }                                                                         \
+  }
+
+#define LOOP_2(fn, To, Ti, expr)                                              \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
+                 const sl_int *si) {                                          \
+    To *o = out;                                                              \
+    const Ti *a = in[0], *b = in[1];                                          \
+    const sl_int sa = si[0], sb = si[1];                                      \
+    if (so == 1 && sa == 1 && sb == 1) {                                      \
+      FOR {                                                                   \
+        const Ti x = a[k], y = b[k];                                          \
+        o[k] = (To)(expr);                                                    \
+      }                                                                       \
+    } else if (so == 1 && sa == 1 && sb == 0) {                               \
+      const Ti y = b[0];                                                      \
+      FOR {                                                                   \
+        const Ti x = a[k];                                                    \
+        o[k] = (To)(expr);                                                    \
+      }                                                                       \
+    } else if (so == 1 && sa == 0 && sb == 1) {                               \
+      const Ti x = a[0];                                                      \
+      FOR {                                                                   \
+        const Ti y = b[k];                                                    \
+        o[k] = (To)(expr);                                                    \
+      }                                                                       \
+    } else {                                                                  \
+      for (sl_int k = 0; k < n; k++) {                                        \
+        const Ti x = a[k * sa], y = b[k * sb];                                \
+        o[k * so] = (To)(expr);                                               \
+      }                                                                       \
+    }                                                                         \
+  }
+
+/* only `where` has three operands; its first is a mask */
+#define LOOP_3(fn, To, Ti, expr)                                              \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
+                 const sl_int *si) {                                          \
+    To *o = out;                                                              \
+    const uint8_t *a = in[0];                                                 \
+    const Ti *b = in[1], *c = in[2];                                          \
+    const sl_int sa = si[0], sb = si[1], sc = si[2];                          \
+    if (so == 1 && sa == 1 && sb == 1 && sc == 1) {                           \
+      FOR {                                                                   \
+        const uint8_t x = a[k];                                               \
+        const Ti y = b[k], z = c[k];                                          \
+        o[k] = expr;                                                          \
+      }                                                                       \
+    } else {                                                                  \
+      for (sl_int k = 0; k < n; k++) {                                        \
+        const uint8_t x = a[k * sa];                                          \
+        const Ti y = b[k * sb], z = c[k * sc];                                \
+        o[k * so] = expr;                                                     \
+      }                                                                       \
+    }                                                                         \
+  }
+
+/* ---- functions: which dtypes a kind has -------------------------------------- */
+
+#define MAKE_FLOAT(name, arity, e64, e32, ei)  \
+  LOOP_##arity(name##_f64, double, double, e64) \
+  LOOP_##arity(name##_f32, float, float, e32)
+#define MAKE_ARITH(name, arity, e64, e32, ei) \
+  MAKE_FLOAT(name, arity, e64, e32, ei)       \
+  LOOP_##arity(name##_i64, sl_int, sl_int, ei)
+#define MAKE_TEST(name, arity, e64, e32, ei)     \
+  LOOP_##arity(name##_f64, uint8_t, double, e64) \
+  LOOP_##arity(name##_f32, uint8_t, float, e32)
+#define MAKE_COMPARE(name, arity, e64, e32, ei)   \
+  MAKE_TEST(name, arity, e64, e32, ei)            \
+  LOOP_##arity(name##_i64, uint8_t, sl_int, ei)   \
+  LOOP_##arity(name##_u8, uint8_t, uint8_t, ei)
+#define MAKE_LOGIC(name, arity, e64, e32, ei) \
+  LOOP_##arity(name##_u8, uint8_t, uint8_t, e64)
+#define MAKE_SELECT(name, arity, e64, e32, ei)  \
+  LOOP_##arity(name##_f64, double, double, e64) \
+  LOOP_##arity(name##_f32, float, float, e64)   \
+  LOOP_##arity(name##_i64, sl_int, sl_int, e64) \
+  LOOP_##arity(name##_u8, uint8_t, uint8_t, e64)
+
+#define SL_LANE(name, arity, kind, e64, e32, ei) \
+  MAKE_##kind(name, arity, e64, e32, ei)
+#include "kern/lanes.def"
+#undef SL_LANE
+
+/* ---- the table, columns in the order of sl_dtype ------------------------------ */
+
+#define COLUMNS_FLOAT(name) {NULL, NULL, name##_f32, name##_f64}
+#define COLUMNS_ARITH(name) {NULL, name##_i64, name##_f32, name##_f64}
+#define COLUMNS_TEST(name) COLUMNS_FLOAT(name)
+#define COLUMNS_COMPARE(name) {name##_u8, name##_i64, name##_f32, name##_f64}
+#define COLUMNS_LOGIC(name) {name##_u8, NULL, NULL, NULL}
+#define COLUMNS_SELECT(name) COLUMNS_COMPARE(name)
+
+#define GIVES_FLOAT false
+#define GIVES_ARITH false
+#define GIVES_TEST true
+#define GIVES_COMPARE true
+#define GIVES_LOGIC true
+#define GIVES_SELECT false
+
+static const struct {
+  const char *name;
+  int arity;
+  bool mask; /* writes u8 */
+  sl_lane_fn *fn[SL_NDTYPE];
+} lanes[] = {
+#define SL_LANE(name, arity, kind, ...) \
+  {#name, arity, GIVES_##kind, COLUMNS_##kind(name)},
+#include "kern/lanes.def"
+#undef SL_LANE
+};
+
+sl_lane_fn *sl_lane_get(sl_lane lane, sl_dtype d) { return lanes[lane].fn[d]; }
+
+const char *sl_lane_name(sl_lane lane) { return lanes[lane].name; }
+
+int sl_lane_arity(sl_lane lane) { return lanes[lane].arity; }
+
+sl_dtype sl_lane_result(sl_lane lane, sl_dtype d) {
+  return lanes[lane].mask ? SL_U8 : d;
+}

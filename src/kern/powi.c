@@ -1,0 +1,96 @@
+/* powi.c: integer powers. Small exponents by repeated squaring, in blocks, so
+** that the loop over exponent bits stays outside and the products vectorise;
+** beyond SQUARINGS the rounding of a squaring chain (about |p| half-ulps) is
+** worse than that of pow, which then takes over. f32 is computed in f64.
+** MIT licence. */
+#include "kern/kern.h"
+
+#include <math.h>
+
+#define BLOCK 128
+#define SQUARINGS 32 /* the largest |p| done by products */
+
+/* v[k] = v[k]^p for p >= 0; scratch is the running square. */
+static void square_block(sl_int n, double *v, sl_int p) {
+  double base[BLOCK];
+  for (sl_int k = 0; k < n; k++) {
+    base[k] = v[k];
+    v[k] = 1.0;
+  }
+  for (; p > 0; p >>= 1) {
+    if (p & 1) {
+      for (sl_int k = 0; k < n; k++) {
+        v[k] *= base[k];
+      }
+    }
+    for (sl_int k = 0; k < n && p > 1; k++) {
+      base[k] *= base[k];
+    }
+  }
+}
+
+/* |p| may exceed 2^53, where the parity that decides the sign is lost in the
+** conversion to double: hence the sign by hand. */
+static double pow_large(double x, sl_int p) {
+  double r = pow(fabs(x), (double)p);
+  return signbit(x) && (p & 1) ? -r : r;
+}
+
+static void pow_block(sl_int n, double *v, sl_int p) {
+  if (p < -SQUARINGS || p > SQUARINGS) {
+    for (sl_int k = 0; k < n; k++) {
+      v[k] = pow_large(v[k], p);
+    }
+    return;
+  }
+  double x[BLOCK];
+  for (sl_int k = 0; k < n; k++) {
+    x[k] = v[k];
+  }
+  square_block(n, v, p < 0 ? -p : p);
+  for (sl_int k = 0; k < n && p < 0; k++) {
+    bool lost = isinf(v[k]) || fabs(v[k]) < 0x1p-1000; /* x^|p| out of range */
+    v[k] = lost ? pow_large(x[k], p) : 1.0 / v[k];
+  }
+}
+
+static void powi_i64(sl_int n, sl_int *out, sl_int so, const sl_int *x,
+                     sl_int sx, sl_int p) {
+  for (sl_int k = 0; k < n; k++) {
+    uint64_t base = (uint64_t)x[k * sx], v = 1;
+    for (sl_int q = p; q > 0; q >>= 1) {
+      v *= q & 1 ? base : 1;
+      base *= base;
+    }
+    out[k * so] = (sl_int)v;
+  }
+}
+
+#define POWI(fn, T)                                                      \
+  static void fn(sl_int n, T *out, sl_int so, const T *x, sl_int sx,     \
+                 sl_int p) {                                             \
+    double v[BLOCK];                                                     \
+    for (sl_int i = 0; i < n; i += BLOCK) {                              \
+      sl_int len = n - i < BLOCK ? n - i : BLOCK;                        \
+      for (sl_int k = 0; k < len; k++) {                                 \
+        v[k] = (double)x[(i + k) * sx];                                  \
+      }                                                                  \
+      pow_block(len, v, p);                                              \
+      for (sl_int k = 0; k < len; k++) {                                 \
+        out[(i + k) * so] = (T)v[k];                                     \
+      }                                                                  \
+    }                                                                    \
+  }
+POWI(powi_f64, double)
+POWI(powi_f32, float)
+
+void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
+                  sl_int sx, sl_int p) {
+  if (d == SL_F64) {
+    powi_f64(n, out, so, x, sx, p);
+  } else if (d == SL_F32) {
+    powi_f32(n, out, so, x, sx, p);
+  } else {
+    powi_i64(n, out, so, x, sx, p);
+  }
+}

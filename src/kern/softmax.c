@@ -1,0 +1,104 @@
+/* softmax.c: softmax and log sum exp of one row. Shifted by the maximum, so
+** that the largest term is exp(0) = 1: nothing overflows and the sum lies in
+** [1, n]. Sums are in f64, pairwise over leaves. MIT licence. */
+#include "kern/kern.h"
+
+#include <math.h>
+
+/* The pairwise sum of n f64 values at distance s. */
+static double pairwise(sl_int n, const double *x, sl_int s) {
+  if (n <= SL_FOLD_LEAF) {
+    double acc;
+    sl_folder_get(SL_FOLD_SUM, SL_F64)->leaf(&acc, 1, x, 0, n, NULL, s);
+    return acc;
+  }
+  sl_int half = n / 2 - n / 2 % 8;
+  return pairwise(half, x, s) + pairwise(n - half, x + half * s, s);
+}
+
+static double pairwise_f32(sl_int n, const float *x, sl_int s) {
+  if (n <= SL_FOLD_LEAF) {
+    double acc;
+    sl_folder_get(SL_FOLD_SUM, SL_F32)->leaf(&acc, 1, x, 0, n, NULL, s);
+    return acc;
+  }
+  sl_int half = n / 2 - n / 2 % 8;
+  return pairwise_f32(half, x, s) + pairwise_f32(n - half, x + half * s, s);
+}
+
+/* NaN when any is NaN; -Inf when n = 0. */
+#define MAXIMUM(T)                                        \
+  static T max_##T(sl_int n, const T *x, sl_int s) {      \
+    T m = (T)-HUGE_VAL;                                   \
+    for (sl_int k = 0; k < n; k++) {                      \
+      const T v = x[k * s];                               \
+      m = ((v > m) | (v != v)) ? v : m;                   \
+    }                                                     \
+    return m;                                             \
+  }
+MAXIMUM(double)
+MAXIMUM(float)
+
+static void softmax_f64(sl_int n, double *out, sl_int so, const double *x,
+                        sl_int s) {
+  double m = max_double(n, x, s);
+  for (sl_int k = 0; k < n; k++) {
+    out[k * so] = exp(x[k * s] - m);
+  }
+  double sum = pairwise(n, out, so);
+  for (sl_int k = 0; k < n; k++) {
+    out[k * so] /= sum;
+  }
+}
+
+static void softmax_f32(sl_int n, float *out, sl_int so, const float *x,
+                        sl_int s) {
+  float m = max_float(n, x, s);
+  for (sl_int k = 0; k < n; k++) {
+    out[k * so] = expf(x[k * s] - m);
+  }
+  double sum = pairwise_f32(n, out, so);
+  for (sl_int k = 0; k < n; k++) {
+    out[k * so] = (float)((double)out[k * so] / sum);
+  }
+}
+
+void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
+                     sl_int s) {
+  if (d == SL_F32) {
+    softmax_f32(n, out, so, x, s);
+  } else {
+    softmax_f64(n, out, so, x, s);
+  }
+}
+
+/* log sum exp(x[k*s] - m), the tree of leaves as in pairwise, the terms made
+** leaf by leaf. */
+#define SUMEXP(T, fexp)                                                     \
+  static double sumexp_##T(sl_int n, const T *x, sl_int s, T m) {           \
+    if (n > SL_FOLD_LEAF) {                                                 \
+      sl_int half = n / 2 - n / 2 % 8;                                      \
+      return sumexp_##T(half, x, s, m) +                                    \
+             sumexp_##T(n - half, x + half * s, s, m);                      \
+    }                                                                       \
+    double term[SL_FOLD_LEAF];                                              \
+    for (sl_int k = 0; k < n; k++) {                                        \
+      term[k] = (double)fexp(x[k * s] - m);                                 \
+    }                                                                       \
+    return pairwise(n, term, 1);                                            \
+  }
+SUMEXP(double, exp)
+SUMEXP(float, expf)
+
+/* An infinite or NaN maximum is the answer itself. */
+void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
+                       sl_int s) {
+  if (d == SL_F32) {
+    float m = max_float(n, x, s);
+    double r = (double)m;
+    *(float *)out = isfinite(m) ? (float)(r + log(sumexp_float(n, x, s, m))) : m;
+  } else {
+    double m = max_double(n, x, s);
+    *(double *)out = isfinite(m) ? m + log(sumexp_double(n, x, s, m)) : m;
+  }
+}

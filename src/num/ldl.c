@@ -1,0 +1,186 @@
+/* ldl.c: symmetric indefinite factorisation and inertia. The panel loop of
+** LAPACK's sytrf is written out here over its own panel routines, lasyf and
+** sytf2, so that Ctrl-C is heard between panels of 64 columns.
+** source: Bunch & Kaufman 1977; LAPACK 3; Sylvester's law of inertia.
+** MIT licence. */
+#include <math.h>
+#include <string.h>
+
+#include "num/dense.h"
+
+enum { PANEL = 64 };
+
+/* Fortran's panel routines: the last argument is the length of uplo. */
+void dlasyf_(const char *uplo, const lapack_int *n, const lapack_int *nb,
+             lapack_int *kb, double *a, const lapack_int *lda, lapack_int *ipiv,
+             double *w, const lapack_int *ldw, lapack_int *info, size_t len);
+void slasyf_(const char *uplo, const lapack_int *n, const lapack_int *nb,
+             lapack_int *kb, float *a, const lapack_int *lda, lapack_int *ipiv,
+             float *w, const lapack_int *ldw, lapack_int *info, size_t len);
+void dsytf2_(const char *uplo, const lapack_int *n, double *a,
+             const lapack_int *lda, lapack_int *ipiv, lapack_int *info,
+             size_t len);
+void ssytf2_(const char *uplo, const lapack_int *n, float *a,
+             const lapack_int *lda, lapack_int *ipiv, lapack_int *info,
+             size_t len);
+
+/* Factors the first columns of the n x n trailing part at a; how many. */
+static lapack_int panel(sl_dtype d, lapack_int n, void *a, lapack_int lda,
+                        lapack_int *pivot, void *w) {
+  lapack_int nb = PANEL, done = n, info = 0;
+  if (n > PANEL && d == SL_F64) {
+    dlasyf_("L", &n, &nb, &done, a, &lda, pivot, w, &lda, &info, 1);
+  } else if (n > PANEL) {
+    slasyf_("L", &n, &nb, &done, a, &lda, pivot, w, &lda, &info, 1);
+  } else if (d == SL_F64) {
+    dsytf2_("L", &n, a, &lda, pivot, &info, 1);
+  } else {
+    ssytf2_("L", &n, a, &lda, pivot, &info, 1);
+  }
+  return done; /* info > 0 only says that D has an exact zero */
+}
+
+/* A (column-major, lower triangle) becomes its factors, LAPACK's way. */
+static sl_status factor(const char *what, sl_dtype d, lapack_int n, void *A,
+                        lapack_int *pivot, void *w, sl_err *err) {
+  for (lapack_int k = 0; k < n;) {
+    SL_TRY(sl_poll(err, what));
+    char *at = (char *)A + (k + (sl_int)k * n) * sl_dtype_size(d);
+    lapack_int done = panel(d, n - k, at, n, pivot + k, w);
+    for (lapack_int i = k; i < k + done; i++) {
+      pivot[i] += pivot[i] > 0 ? k : -k;
+    }
+    k += done;
+  }
+  return SL_OK;
+}
+
+static void swap_rows(sl_dtype d, void *A, sl_int n, sl_int r, sl_int s,
+                      sl_int columns) {
+  for (sl_int j = 0; r != s && j < columns; j++) {
+    double v = sl_scratch_get(d, A, r + j * n);
+    sl_scratch_set(d, A, r + j * n, sl_scratch_get(d, A, s + j * n));
+    sl_scratch_set(d, A, s + j * n, v);
+  }
+}
+
+/* Takes the factors apart: A becomes L with all interchanges applied to its
+** earlier columns, D its diagonal blocks, perm the order of rows. */
+static void expand(sl_dtype d, sl_int n, void *A, void *D,
+                   const lapack_int *pivot, sl_tensor *perm) {
+  memset(D, 0, (size_t)(n * n * sl_dtype_size(d)));
+  for (sl_int i = 0; i < n; i++) {
+    sl_set(perm, i, 0, i);
+  }
+  for (sl_int k = 0; k < n;) {
+    bool two = pivot[k] < 0;
+    sl_int row = two ? k + 1 : k, other = (two ? -pivot[k] : pivot[k]) - 1;
+    sl_int was = sl_geti(perm, row);
+    sl_set(perm, row, 0, sl_geti(perm, other));
+    sl_set(perm, other, 0, was);
+    swap_rows(d, A, n, row, other, k);
+    for (sl_int i = k; i <= row; i++) {
+      sl_scratch_set(d, D, i + i * n, sl_scratch_get(d, A, i + i * n));
+    }
+    if (two) {
+      double off = sl_scratch_get(d, A, row + k * n);
+      sl_scratch_set(d, D, row + k * n, off);
+      sl_scratch_set(d, D, k + row * n, off);
+      sl_scratch_set(d, A, row + k * n, 0);
+    }
+    k = row + 1;
+  }
+  for (sl_int j = 0; j < n; j++) {
+    for (sl_int i = 0; i <= j; i++) {
+      sl_scratch_set(d, A, i + j * n, i == j ? 1 : 0);
+    }
+  }
+}
+
+/* What both entries begin with: the factors of a - shift I in scratch. */
+static sl_status begin(const char *what, sl_bag *bag, const sl_tensor *a,
+                       double shift, void **A, lapack_int **pivot,
+                       sl_err *err) {
+  sl_dtype d = a->type.dtype;
+  lapack_int n = (lapack_int)a->type.shape[1];
+  *A = sl_bag_take(bag, d, n, n);
+  *pivot = sl_bag_ints(bag, n);
+  void *w = sl_bag_take(bag, d, n, PANEL);
+  SL_TRY(sl_bag_ready(bag, what, err));
+  SL_TRY(sl_mat_load(*A, sl_mat_at(a, 0), what, err));
+  for (sl_int i = 0; shift != 0 && i < n; i++) {
+    sl_int at = i + i * n;
+    sl_scratch_set(d, *A, at, sl_scratch_get(d, *A, at) - shift);
+  }
+  return factor(what, d, n, *A, *pivot, w, err);
+}
+
+sl_status sl_ldl(sl_tensor *L, sl_tensor *D, sl_tensor *perm,
+                 const sl_tensor *a, sl_err *err) {
+  SL_TRY(sl_mat_check("ldl: a", a, true, err));
+  sl_int n = a->type.shape[1];
+  sl_bag bag = {0};
+  void *A, *D0 = sl_bag_take(&bag, a->type.dtype, n, n);
+  lapack_int *pivot;
+  sl_status status = begin("ldl: a", &bag, a, 0, &A, &pivot, err);
+  if (status == SL_OK) {
+    expand(a->type.dtype, n, A, D0, pivot, perm);
+    sl_mat_store(sl_mat_at(L, 0), A, n);
+    sl_mat_store(sl_mat_at(D, 0), D0, n);
+  }
+  return sl_bag_close(&bag, status, "ldl", err);
+}
+
+/* The eigenvalues of D into e: 1 x 1 blocks as they are, 2 x 2 blocks by the
+** formula that does not cancel. */
+static void block_values(sl_dtype d, sl_int n, const void *A,
+                         const lapack_int *pivot, double *e) {
+  for (sl_int k = 0; k < n; k++) {
+    double p = sl_scratch_get(d, A, k + k * n);
+    if (pivot[k] > 0) {
+      e[k] = p;
+      continue;
+    }
+    double q = sl_scratch_get(d, A, k + 1 + k * n);
+    double r = sl_scratch_get(d, A, k + 1 + (k + 1) * n);
+    double mean = (p + r) / 2, radius = hypot((p - r) / 2, q);
+    double big = mean >= 0 ? mean + radius : mean - radius;
+    double det = fma(p, r, -q * q);
+    e[k] = big;
+    e[k + 1] = big == 0 ? 0 : det / big;
+    k++;
+  }
+}
+
+static void count_signs(sl_int count[3], sl_int n, const double *e, double tol,
+                        double eps) {
+  double top = 0;
+  for (sl_int i = 0; i < n; i++) {
+    top = fabs(e[i]) > top ? fabs(e[i]) : top;
+  }
+  double zero = tol >= 0 ? tol : (double)n * eps * top;
+  memset(count, 0, 3 * sizeof count[0]);
+  for (sl_int i = 0; i < n; i++) {
+    count[e[i] < -zero ? 0 : (e[i] > zero ? 2 : 1)]++;
+  }
+}
+
+sl_status sl_inertia(sl_int count[3], const sl_tensor *a, double shift,
+                     double tol, sl_err *err) {
+  SL_TRY(sl_mat_check("inertia: a", a, true, err));
+  if (!isfinite(shift) || isnan(tol)) {
+    return sl_fail(err, SL_EDOM, "inertia: shift %g, tol %g must be finite",
+                   shift, tol);
+  }
+  sl_int n = a->type.shape[1];
+  sl_bag bag = {0};
+  void *A;
+  double *e = sl_bag_take(&bag, SL_F64, n, 1);
+  lapack_int *pivot;
+  sl_status status = begin("inertia: a", &bag, a, shift, &A, &pivot, err);
+  if (status == SL_OK) {
+    block_values(a->type.dtype, n, A, pivot, e);
+    count_signs(count, n, e, tol, sl_eps(a->type.dtype));
+  }
+  return sl_bag_close(&bag, status, "inertia", err);
+}
