@@ -67,7 +67,7 @@ suites: $(TESTS)
 	@bad=0; for t in $^; do echo "$${t##*/}:"; $$t || bad=1; done; exit $$bad
 
 demo: all ## critical points of a real network, with a figure
-	$(SADDLE) examples/demo.lua
+	$(SADDLE) examples/critical_points.lua --out build/figures
 
 debug: ## an unoptimised build with debug information
 	$(MAKE) MODE=debug B=build/debug all
@@ -95,7 +95,7 @@ docs: all ## regenerate the reference in docs/
 	$(SADDLE) scripts/reference.lua docs/reference.md
 
 figures: all ## regenerate the figures of the documentation
-	$(SADDLE) scripts/figures.lua docs/figures
+	for example in examples/*.lua; do $(SADDLE) $$example --out docs/figures || exit 1; done
 
 install: all ## into DESTDIR/PREFIX: host, Lua files, module for stock Lua
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/saddle share/lua/5.4 lib/lua/5.4/saddle)

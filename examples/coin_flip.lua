@@ -123,7 +123,7 @@ for _, n in ipairs(steps) do
   for _ = done + 1, n do x:mul_(1 + 0.1 * rng:sign{PATHS}) end
   done = n
   samples[n] = x[{"1:" .. SHOW}]:copy()
-  estimates[n] = x:le(1):to("f64"):mean():item()
+  estimates[n] = x:le(1):to("f64"):mean()
 end
 
 print("P(|x_n| <= |x_0|), exact to 15 digits and by 20000 walkers:")
@@ -137,8 +137,8 @@ for _, n in ipairs(steps) do
 end
 
 local logs = x:log()
-local drift = logs:mean():item() / 1000
-local spread = (logs - logs:mean():item()):norm():item() / PATHS^0.5
+local drift = logs:mean() / 1000
+local spread = (logs - logs:mean()):norm() / PATHS^0.5
 local law = 0.5 * math.log(1 - 0.01)
 print(("drift of ln|x| per step: %.11f, sampled %.5f, within 4 s.e.: %s")
   :format(law, drift,

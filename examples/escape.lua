@@ -92,7 +92,7 @@ end
 -- The part of a path inside the window, and one point beyond.
 local function visible(path, half)
   local xs, ys = {}, {}
-  for i = 1, path:shape()[1] do
+  for i = 1, path.shape[1] do
     xs[i], ys[i] = path[{i, 1}], path[{i, 2}]
     if math.abs(xs[i]) > half or math.abs(ys[i]) > half then break end
   end

@@ -61,7 +61,7 @@ local function module_section(file)
   end
   if #entries == 0 then return end
   put("### ", name, "\n")
-  put(table.concat(head, " "):gsub("^%S+%.lua:%s*", ""):gsub("%s+$", ""), "\n")
+  put("```text\n", (table.concat(head, "\n"):gsub("%s+$", "")), "\n```\n")
   for _, e in ipairs(entries) do flush_entry(e[1], e[2]) end
   put("")
 end

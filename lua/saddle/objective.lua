@@ -30,12 +30,12 @@ local function number(v, where)
 end
 
 local function vector(w, dim, name, where)
-  if type(w) == "table" then w = tensor.new(w, "f64") end
+  if type(w) == "table" then w = tensor(w) end
   if type(w) ~= "userdata" then
     core.fail(("%s: %s: expected a tensor of %d numbers, got a %s")
               :format(where, name, dim, type(w)))
   end
-  local s = w:shape()
+  local s = w.shape
   if #s ~= 1 or s[1] ~= dim then
     core.fail(("%s: %s: expected [%d] f64, got %s")
               :format(where, name, dim, lossmod.shape_text(w)))
@@ -110,7 +110,7 @@ function Objective:minibatch(idx)
   needs_data(self, "minibatch")
   if type(idx) == "table" then
     if #idx == 0 then core.fail("minibatch: idx: expected at least one") end
-    idx = tensor.new(idx, "i64")
+    idx = tensor(idx, {dtype = "i64"})
   end
   local y = self.labels or self.targets
   local part = M.build(self, self.x[{idx}], y[{idx}])
@@ -152,11 +152,11 @@ function Objective:error(w)
   if self.loss.name == "bce" then
     local guess = z:gt(0):to("f64")
     wrong = guess:ne(self.targets:gt(0.5):to("f64"))
-    return wrong:to("f64"):mean():item()
+    return wrong:to("f64"):mean()
   end
   local labels = self.labels or self.targets:argmax(2)
   wrong = z:argmax(2):ne(labels)
-  return wrong:to("f64"):sum():item() / n
+  return wrong:to("f64"):sum() / n
 end
 
 -- Orthonormal basis [k x P] of the directions at w along which the objective
@@ -225,7 +225,7 @@ local function network_by_graph(net, loss, l2, x, targets)
   function fn.sample_grads(w)
     local t = transform()
     local function one(xi, yi)
-      local d, c = xi:shape()[1], yi:shape()[1]
+      local d, c = xi.shape[1], yi.shape[1]
       xi, yi = xi:reshape(1, d), yi:reshape(1, c)
       return t.grad(function(u)
         return loss.mean(net:apply(u, xi), yi)
@@ -249,8 +249,8 @@ end
 -- i64 [N], or targets).
 function M.build(proto, x, y)
   local net, loss, l2 = proto.net, proto.loss, proto.l2
-  local n = x:shape()[1]
-  local labels = loss.name == "cross_entropy" and #y:shape() == 1 and y or nil
+  local n = x.shape[1]
+  local labels = loss.name == "cross_entropy" and #y.shape == 1 and y or nil
   local plan = not proto.force_graph and plan_of(net, loss, labels) or nil
   local targets = y
   if labels and not plan then
@@ -271,17 +271,17 @@ end
 
 -- Inputs as f64 [N x features], contiguous and finite.
 local function check_inputs(x, nin)
-  if type(x) == "table" then x = tensor.new(x, "f64") end
+  if type(x) == "table" then x = tensor(x) end
   if type(x) ~= "userdata" then
     core.fail("objective: data.x: expected a tensor, got a " .. type(x))
   end
-  local s = x:shape()
+  local s = x.shape
   if #s < 2 then
     core.fail("objective: data.x: expected [samples x features], got "
               .. lossmod.shape_text(x))
   end
   if #s > 2 and nin then x = x:reshape(s[1], x:numel() // math.max(s[1], 1)) end
-  s = x:shape()
+  s = x.shape
   if s[1] == 0 then core.fail("objective: data.x: there are no samples") end
   if nin and s[2] ~= nin then
     core.fail(("objective: data.x: the network takes %d features, got %s")
@@ -313,12 +313,12 @@ local function from_network(net, data, loss, opts)
   loss = lossmod.get(loss or "cross_entropy", "objective")
   local nin, nout = net:ends()
   local x = check_inputs(field(data, "x"), nin)
-  local n = x:shape()[1]
-  nout = nout or net:apply(tensor.zeros{net:dim()}, x[{"1:1"}]):shape()[2]
+  local n = x.shape[1]
+  nout = nout or net:apply(tensor.zeros{net:dim()}, x[{"1:1"}]).shape[2]
   local y, labels = field(data, "y"), nil
-  if type(y) == "table" then y = tensor.new(y) end
+  if type(y) == "table" then y = tensor(y) end
   if loss.name == "cross_entropy" and type(y) == "userdata"
-      and #y:shape() == 1 then
+      and #y.shape == 1 then
     labels = lossmod.labels(y, n, nout, "objective")
   end
   y = labels or loss.targets(y, n, nout, "objective"):contiguous()

@@ -276,14 +276,23 @@ static void install_methods(lua_State *L) {
   luaL_setfuncs(L, sl_methods_methods, 0);
 }
 
-/* The collector's mode: hinted or not, bytes of a generational collection's
+/* The collector's pace. Incremental mode: bytes of a generational collection's
 ** young objects never force a major one, so large temporaries pile up. A cycle
-** starts at one and a half times what survived the last. */
-enum { GC_PAUSE = 150, GC_STEPMUL = 400 };
+** starts when the heap is half as large again as what survived the last one;
+** a block that is never touched (and so takes no memory) counts as surviving,
+** or a small program would mark its whole heap every few dozen tensors. */
+enum { GC_PAUSE = 150, GC_STEPMUL = 400, GC_BALLAST = 8 << 20 };
+
+static void pace_collector(lua_State *L) {
+  static const char ballast_key = 0;
+  lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEPMUL, 0);
+  lua_newuserdatauv(L, GC_BALLAST, 0);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ballast_key);
+}
 
 int sl_open_tensor(lua_State *L) {
   sl_apply_setup();
-  lua_gc(L, LUA_GCINC, GC_PAUSE, GC_STEPMUL, 0);
+  pace_collector(L);
   int base = lua_gettop(L);
   lua_newtable(L); /* base + 1: T */
   lua_newtable(L); /* base + 2: methods */

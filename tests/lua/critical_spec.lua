@@ -7,7 +7,7 @@ local core = require "saddle.core"
 local T, nn, critical = saddle.tensor, saddle.nn, saddle.critical
 
 local function diag(d)
-  local a = T(d, "f64")
+  local a = T(d)
   return function(w) return (a * w * w):sum() / 2 end
 end
 
@@ -115,10 +115,10 @@ t.test("a failed search keeps its last point, not the zero vector", function()
   for _, method in ipairs{"newton", "newton_mr"} do
     local cp = critical.find(f, T{5.9, 0.2}, {method = method, steps = 150})
     if not cp.critical then
-      t.ok(cp.w:norm():item() > 3, method)
+      t.ok(cp.w:norm() > 3, method)
       t.ok(cp.class == "gradient_flat" or cp.class == "unconverged", method)
     else
-      t.near(saddle.grad(f)(cp.w):norm():item(), 0, 1e-8, method)
+      t.near(saddle.grad(f)(cp.w):norm(), 0, 1e-8, method)
     end
   end
 end)
@@ -186,7 +186,7 @@ t.test("a small network: verified points pass an independent check", function()
       verified = verified + 1
       local graph = nn.objective(net, {x = obj.x, y = obj.labels},
                                  "cross_entropy", {l2 = 1e-2, path = "graph"})
-      t.ok(graph:grad(cp.w):norm():item() < 1e-8)
+      t.ok(graph:grad(cp.w):norm() < 1e-8)
       local l = saddle.linalg.eigh(graph:hessian(cp.w)):totable()
       local negative = 0
       for _, v in ipairs(l) do
@@ -202,7 +202,7 @@ t.test("softmax gauge: no class is decided on its zero eigenvalues", function()
   local net, obj = small_net(0)
   local cp = critical.verify(obj, saddle.random.new(4):normal{net:dim()})
   t.eq(cp.symmetries, 4)
-  t.eq(cp.eigenvalues:shape(), {net:dim() - 4})
+  t.eq(cp.eigenvalues.shape, {net:dim() - 4})
   t.eq(cp.class, "unconverged")
 end)
 

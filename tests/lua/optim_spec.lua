@@ -135,7 +135,7 @@ t.test("sgd with the same seed gives the same bits, another seed others",
       steps = 40, lr = 0.05, seed = seed}).w
   end
   t.eq(go(1), go(1))
-  t.ok((go(1) - go(2)):norm():item() > 0)
+  t.ok((go(1) - go(2)):norm() > 0)
 end)
 
 -- ---- the driver -------------------------------------------------------------
@@ -150,7 +150,7 @@ t.test("trace: values, gradient norms and path", function()
     t.near(run.values[k + 1], 0.25^k, 1e-15)
     t.near(run.grad_norms[k + 1], 2 * 0.5^k, 1e-15)
   end
-  t.eq(run.path:shape(), {4, 2})
+  t.eq(run.path.shape, {4, 2})
   t.near(run.path[2][1], 0.25, 1e-15)
   t.near(run.best.value, 0.25^6, 1e-15)
   t.eq(run.best.step, 6)

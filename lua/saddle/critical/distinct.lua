@@ -30,7 +30,7 @@ local function size_and_sign(list)
 end
 
 local function order_layer(a, b, odd)
-  local width = a.weight:shape()[1]
+  local width = a.weight.shape[1]
   local units = {}
   for i = 1, width do
     local size, sign = size_and_sign(unit(a, b, i))
@@ -65,7 +65,7 @@ end
 
 local function same(a, b, o)
   return math.abs(a.value - b.value) <= o.tol * (1 + math.abs(b.value))
-    and (a.form - b.form):norm():item() <= o.tol * (1 + b.form:norm():item())
+    and (a.form - b.form):norm() <= o.tol * (1 + b.form:norm())
 end
 
 -- distinct(points, {net =, tol = 1e-5}): one entry {point, times, form} for

@@ -41,8 +41,8 @@ local function options(opts)
 end
 
 local function start(w0, where)
-  if type(w0) == "table" then w0 = tensor.new(w0, "f64") end
-  if type(w0) ~= "userdata" or #w0:shape() ~= 1 then
+  if type(w0) == "table" then w0 = tensor(w0) end
+  if type(w0) ~= "userdata" or #w0.shape ~= 1 then
     core.fail(where .. ": w0: expected a vector of parameters")
   end
   if not w0:isfinite():all() then
@@ -65,11 +65,11 @@ local function advance(obj, method, s, o)
   last.r, last.r_H = new.r, new.r_H -- flatness at the point stepped from
   s.k = s.k + 1
   s.w, s.grad, s.alpha = new.w, new.grad, new.alpha
-  s.norm, s.move = s.grad:norm():item(), new.move
+  s.norm, s.move = s.grad:norm(), new.move
   s.history[#s.history + 1] = {grad_norm = s.norm, step = s.move,
                                damping = new.damping, alpha = new.alpha}
   if s.norm ~= s.norm then return "diverged" end
-  if s.norm <= o.tol and s.move <= o.eta_tol * (1 + s.w:norm():item()) then
+  if s.norm <= o.tol and s.move <= o.eta_tol * (1 + s.w:norm()) then
     return "converged"
   end
   return stale(s.history, o.patience) and "stalled" or nil
@@ -103,9 +103,9 @@ end
 function M.find(obj, w0, opts)
   local method, name, o = options(opts)
   w0 = start(w0, "find")
-  obj = objective.wrap(obj, w0:shape()[1], "find")
+  obj = objective.wrap(obj, w0.shape[1], "find")
   local s = {w = w0, k = 0, grad = obj:grad(w0)}
-  s.norm = s.grad:norm():item()
+  s.norm = s.grad:norm()
   s.history = {{grad_norm = s.norm}}
   if s.norm ~= s.norm then
     core.fail("find: the gradient at w0 is not a number")
@@ -128,7 +128,7 @@ end
 -- verify(obj, w, opts): see verify.lua.
 function M.verify(obj, w, opts)
   w = start(w, "verify")
-  obj = objective.wrap(obj, w:shape()[1], "verify")
+  obj = objective.wrap(obj, w.shape[1], "verify")
   return verify.point(obj, w, opt.check(opts, verify.defaults, "verify"))
 end
 

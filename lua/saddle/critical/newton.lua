@@ -18,7 +18,7 @@ local HALVINGS = 52
 
 local function step_of(lambda, V, coef, c)
   local d = lambda + c
-  local keep = d:abs():gt(EPS * lambda:numel() * lambda:abs():max():item())
+  local keep = d:abs():gt(EPS * lambda:numel() * lambda:abs():max())
   local safe = tensor.where(keep, d, d * 0 + 1)
   return -V:mv(tensor.where(keep, coef / safe, coef * 0))
 end
@@ -28,9 +28,9 @@ local function look(obj, s, p, a)
   local w = s.w + a * p
   if not w:isfinite():all() then return nil end
   local grad = obj:grad(w)
-  local size = grad:norm():item()
+  local size = grad:norm()
   if size ~= size or size == math.huge then return nil end
-  return {w = w, grad = grad, norm = size, move = a * p:norm():item(),
+  return {w = w, grad = grad, norm = size, move = a * p:norm(),
           alpha = a}
 end
 
@@ -59,7 +59,7 @@ function M.step(obj, s, o)
   if not best or best.norm >= s.norm then
     best = backtrack(obj, s, step_of(lambda, V, coef, 0))
   end
-  local r, r_H = verify.flatness(lambda, coef, lambda:norm():item(), o.flat_rh)
+  local r, r_H = verify.flatness(lambda, coef, lambda:norm(), o.flat_rh)
   if best then best.r, best.r_H = r, r_H end
   return best
 end

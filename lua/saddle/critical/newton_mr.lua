@@ -17,10 +17,10 @@ local SHORTEST = 2.0 ^ -52
 
 -- r and r_H of the step p with residual e = Hp + g.
 local function flatness(apply, normH, p, e, g)
-  local size = e:norm():item()
+  local size = e:norm()
   if size == 0 then return 0.0, 0.0 end
-  local r = size / (normH * p:norm():item() + g)
-  local curved = apply(e):norm():item()
+  local r = size / (normH * p:norm() + g)
+  local curved = apply(e):norm()
   return r, normH > 0 and curved / (normH * size) or 0.0
 end
 
@@ -28,10 +28,10 @@ local function look(obj, s, p, a, slope, rho)
   local w = s.w + a * p
   if not w:isfinite():all() then return nil end
   local grad = obj:grad(w)
-  local size = grad:norm():item()
+  local size = grad:norm()
   if size == size and size ^ 2 <= s.norm ^ 2 + 2 * rho * a * slope
       and size < s.norm then
-    return {w = w, grad = grad, alpha = a, move = a * p:norm():item()}
+    return {w = w, grad = grad, alpha = a, move = a * p:norm()}
   end
   return nil
 end
@@ -53,13 +53,13 @@ function M.step(obj, s, o)
     return obj:hvp(s.w, v)
   end
   local p, info = core.linalg.minres_qlp(H or apply, -s.grad,
-    {maxiter = math.min(o.inner, s.w:shape()[1] + 5), rtol = o.rtol})
+    {maxiter = math.min(o.inner, s.w.shape[1] + 5), rtol = o.rtol})
   local Hp = apply(p)
-  local slope = Hp:dot(s.grad):item() -- p'H g
+  local slope = Hp:dot(s.grad) -- p'H g
   if not (slope < 0) then return nil end
   local t = search(obj, s, p, slope)
   if not t then return nil end
-  local normH = H and H:norm():item() or info.anorm
+  local normH = H and H:norm() or info.anorm
   t.r, t.r_H = flatness(apply, normH, p, Hp + s.grad, s.norm)
   return t
 end

@@ -38,13 +38,13 @@ M.defaults = {tol = 1e-8, eta_tol = 1e-6, tolerances = {1e-4, 1e-6, 1e-8},
 
 local EPS = 2.0 ^ -52
 
-local function norm(x) return x:norm():item() end
+local function norm(x) return x:norm() end
 
 -- Eigenvalues (ascending) and vectors of H on the complement of the rows of S
 -- (orthonormal, k of them). H is shifted along S to above its spectrum, and
 -- the k largest pairs are dropped.
 function M.eigen(H, S)
-  local k = S:shape()[1]
+  local k = S.shape[1]
   if k == 0 then return core.linalg.eigh(H) end
   local HS = H:mm(S:t())
   local cross = HS:mm(S)
@@ -52,8 +52,8 @@ function M.eigen(H, S)
   local top = 2 * norm(H) + 1
   A = A + top * S:t():mm(S)
   local lambda, V = core.linalg.eigh((A + A:t()) * 0.5)
-  local m = lambda:shape()[1] - k
-  if m == 0 then return tensor.zeros{0}, tensor.zeros{V:shape()[1], 0} end
+  local m = lambda.shape[1] - k
+  if m == 0 then return tensor.zeros{0}, tensor.zeros{V.shape[1], 0} end
   return lambda[{"1:" .. m}], V[{":", "1:" .. m}]
 end
 
@@ -81,8 +81,8 @@ function M.flatness(lambda, coef, normH, flat_rh)
 end
 
 local function count(lambda, tol)
-  local neg = lambda:lt(-tol):to("i64"):sum():item()
-  local pos = lambda:gt(tol):to("i64"):sum():item()
+  local neg = lambda:lt(-tol):to("i64"):sum()
+  local pos = lambda:gt(tol):to("i64"):sum()
   return {tol = tol, n_neg = neg, n_pos = pos,
           n_zero = lambda:numel() - neg - pos}
 end
@@ -130,14 +130,14 @@ function M.point(obj, w, o)
   local value, grad = obj:value_grad(w)
   local cp = {w = w, value = value, grad_norm = norm(grad),
               error = obj.error and obj:error(w) or nil}
-  local P = w:shape()[1]
+  local P = w.shape[1]
   local H = obj:hessian(w)
   local S = obj.symmetries and obj:symmetries(w) or tensor.zeros{0, P}
   local lambda, V = M.eigen(H, S)
-  cp.eigenvalues, cp.symmetries = lambda, S:shape()[1]
+  cp.eigenvalues, cp.symmetries = lambda, S.shape[1]
   local coef = V:t():mv(grad)
   local normH = norm(lambda)
-  local largest = lambda:numel() > 0 and lambda:abs():max():item() or 0
+  local largest = lambda:numel() > 0 and lambda:abs():max() or 0
   cp.noise = 32 * EPS * normH * (1 + norm(w))
   cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
   local cut = EPS * P * largest

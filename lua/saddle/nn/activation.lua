@@ -10,7 +10,7 @@ local Activation = {}
 Activation.__index = Activation
 Activation.__tostring = function(a) return a.name end
 Activation.__call = function(a, x)
-  if type(x) == "number" then x = core.tensor.new(x) end
+  if type(x) == "number" then x = core.tensor(x) end
   return a.fn(x)
 end
 

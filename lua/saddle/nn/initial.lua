@@ -80,7 +80,7 @@ function M.orthogonal(gain)
     for i = 1, math.min(nout, nin) do
       sign[i] = r[{i, i}] < 0 and -gain or gain
     end
-    q = q * core.tensor.new(sign)
+    q = q * core.tensor(sign)
     return tall and q or q:t()
   end
 end

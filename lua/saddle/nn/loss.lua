@@ -15,7 +15,7 @@ local Loss = {}
 Loss.__index = Loss
 Loss.__tostring = function(l) return l.name end
 Loss.__call = function(l, z, y)
-  local shape = z:shape()
+  local shape = z.shape
   if #shape ~= 2 then
     core.fail(("%s: outputs: expected [samples x outputs], got %d axes")
               :format(l.name, #shape))
@@ -24,13 +24,13 @@ Loss.__call = function(l, z, y)
 end
 
 local function shape_text(y)
-  local s = y:shape()
-  return "[" .. table.concat(s, " x ") .. "] " .. y:dtype()
+  local s = y.shape
+  return "[" .. table.concat(s, " x ") .. "] " .. y.dtype
 end
 M.shape_text = shape_text
 
 local function as_tensor(y, where)
-  if type(y) == "table" then y = core.tensor.new(y) end
+  if type(y) == "table" then y = core.tensor(y) end
   if type(y) ~= "userdata" then
     core.fail(("%s: y: expected a tensor, got a %s"):format(where, type(y)))
   end
@@ -39,7 +39,7 @@ end
 
 -- y as f64 [N x C], finite.
 local function real_targets(y, n, c, where)
-  local s = y:shape()
+  local s = y.shape
   if #s == 1 and c == 1 and s[1] == n then
     y, s = y:reshape(n, 1), {n, 1}
   end
@@ -57,7 +57,7 @@ end
 -- Class labels as an i64 vector, each checked to be an integer in 1..C.
 function M.labels(y, n, c, where)
   y = as_tensor(y, where)
-  if #y:shape() ~= 1 or y:shape()[1] ~= n then
+  if #y.shape ~= 1 or y.shape[1] ~= n then
     core.fail(("%s: y: expected %d class labels, got %s")
               :format(where, n, shape_text(y)))
   end
@@ -70,7 +70,7 @@ function M.labels(y, n, c, where)
     end
     list[i] = k
   end
-  return core.tensor.new(list, "i64"), list
+  return core.tensor(list, {dtype = "i64"}), list
 end
 
 local function one_hot(labels, n, c)
@@ -81,13 +81,13 @@ local function one_hot(labels, n, c)
     row[labels[i]] = 1.0
     rows[i] = row
   end
-  return n > 0 and core.tensor.new(rows, "f64") or core.tensor.zeros{0, c}
+  return n > 0 and core.tensor(rows) or core.tensor.zeros{0, c}
 end
 
 local function between(y, lo, hi, where, what)
-  if y:numel() > 0 and (y:min():item() < lo or y:max():item() > hi) then
+  if y:numel() > 0 and (y:min() < lo or y:max() > hi) then
     core.fail(("%s: y: expected %s in [%g, %g], got values in [%g, %g]")
-              :format(where, what, lo, hi, y:min():item(), y:max():item()))
+              :format(where, what, lo, hi, y:min(), y:max()))
   end
   return y
 end
@@ -99,7 +99,7 @@ end
 
 define("cross_entropy", function(y, n, c, where)
   y = as_tensor(y, where)
-  if #y:shape() == 1 then
+  if #y.shape == 1 then
     local _, list = M.labels(y, n, c, where)
     return one_hot(list, n, c)
   end

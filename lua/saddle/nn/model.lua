@@ -145,15 +145,15 @@ function Model:names()
 end
 
 function Model:check(w, where)
-  if type(w) == "table" then w = core.tensor.new(w, "f64") end
+  if type(w) == "table" then w = core.tensor(w) end
   if type(w) ~= "userdata" then
     core.fail(("%s: w: expected a tensor of %d parameters, got a %s")
               :format(where, self.size, type(w)))
   end
-  local s = w:shape()
+  local s = w.shape
   if #s ~= 1 or s[1] ~= self.size then
     core.fail(("%s: w: expected [%d] parameters, got [%s] %s")
-              :format(where, self.size, table.concat(s, " x "), w:dtype()))
+              :format(where, self.size, table.concat(s, " x "), w.dtype))
   end
   return w
 end
@@ -184,8 +184,8 @@ function Model:pack(tbl)
   for i, e in ipairs(self.entries) do
     local p = (tbl[e.layer] or {})[e.field]
     if p == nil then core.fail("pack: " .. e.name .. " is missing") end
-    if type(p) == "table" then p = core.tensor.new(p, "f64") end
-    local s = p:shape()
+    if type(p) == "table" then p = core.tensor(p) end
+    local s = p.shape
     if s[1] ~= e.shape[1] or s[2] ~= e.shape[2] or #s ~= #e.shape then
       core.fail(("pack: %s: expected [%s], got [%s]"):format(e.name,
         table.concat(e.shape, " x "), table.concat(s, " x ")))
@@ -216,15 +216,15 @@ end
 -- Outputs [N x out] for x [N x in]; for one sample x [in] gives [out].
 function Model:apply(w, x)
   local v = self:views(w)
-  if type(x) == "table" then x = core.tensor.new(x, "f64") end
-  local single = #x:shape() == 1
-  if single then x = x:reshape(1, x:shape()[1]) end
+  if type(x) == "table" then x = core.tensor(x) end
+  local single = #x.shape == 1
+  if single then x = x:reshape(1, x.shape[1]) end
   local index = 0
   for _, layer in ipairs(self.layers) do
     if layer.kind == "linear" then
       index = index + 1
       local p = v["layer" .. index]
-      local s = x:shape()
+      local s = x.shape
       if #s ~= 2 or s[2] ~= layer.nin then
         core.fail(("apply: layer%d: x: expected [samples x %d], got [%s]")
                   :format(index, layer.nin, table.concat(s, " x ")))
@@ -235,7 +235,7 @@ function Model:apply(w, x)
       x = layer.fn(x)
     end
   end
-  if single then x = x:reshape(x:shape()[2]) end
+  if single then x = x:reshape(x.shape[2]) end
   return x
 end
 Model.__call = Model.apply

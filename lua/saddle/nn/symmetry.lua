@@ -23,17 +23,17 @@ function M.orthonormal(rows, n)
   local basis = {}
   if type(rows) == "userdata" then
     local list = {}
-    for i = 1, rows:shape()[1] do list[i] = rows[i] end
+    for i = 1, rows.shape[1] do list[i] = rows[i] end
     rows = list
   end
   for _, row in ipairs(rows or {}) do
-    local size = row:norm():item()
+    local size = row:norm()
     if size > 0 then
       local u = row / size
       for _ = 1, 2 do
-        for _, b in ipairs(basis) do u = u - b * b:dot(u):item() end
+        for _, b in ipairs(basis) do u = u - b * b:dot(u) end
       end
-      local left = u:norm():item()
+      local left = u:norm()
       if left > DEPENDENT then basis[#basis + 1] = u / left end
     end
   end
@@ -53,7 +53,7 @@ end
 local function softmax_shift(net, w, last, rows)
   local name = "layer" .. last
   local view = net:views(w)[name]
-  for j = 1, view.weight:shape()[2] do
+  for j = 1, view.weight.shape[2] do
     rows[#rows + 1] = direction(net, function(v)
       v[name].weight[{":", j}] = 1
     end)

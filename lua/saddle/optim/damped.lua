@@ -29,7 +29,7 @@ end
 -- The steps for each damping, at the eigenvalues lambda and c_i = v_i'g.
 local function trial(lambda, V, coef, c)
   local d = lambda + c
-  local floor = EPS * lambda:shape()[1] * lambda:abs():max():item()
+  local floor = EPS * lambda.shape[1] * lambda:abs():max()
   local keep = d:abs():gt(floor)
   local safe = core.tensor.where(keep, d, d * 0 + 1)
   return -V:mv(core.tensor.where(keep, coef / safe, coef * 0))
@@ -46,7 +46,7 @@ function M.step(obj, s, list, absolute)
   for _, c in ipairs(list) do
     local p = trial(lambda, V, coef, c)
     local w = s.w + p
-    if p:norm():item() > 0 and w:isfinite():all() then
+    if p:norm() > 0 and w:isfinite():all() then
       local value = #list > 1 and obj:value(w) or 0
       if finite(value) and (not least or value < least) then
         best, least, s.damping = w, value, c

@@ -61,8 +61,8 @@ local function options(opts)
 end
 
 local function start(w0)
-  if type(w0) == "table" then w0 = tensor.new(w0, "f64") end
-  if type(w0) ~= "userdata" or #w0:shape() ~= 1 then
+  if type(w0) == "table" then w0 = tensor(w0) end
+  if type(w0) ~= "userdata" or #w0.shape ~= 1 then
     core.fail("minimize: w0: expected a vector of parameters")
   end
   if not w0:isfinite():all() then
@@ -71,13 +71,15 @@ local function start(w0)
   return w0:to("f64"):copy()
 end
 
+local function finite(x) return x == x and x > -math.huge and x < math.huge end
+
 -- Full value and gradient at s.w, the trace, the best point so far.
 local function evaluate(obj, s, trace)
   s.value, s.grad = obj:value_grad(s.w)
-  s.grad_norm = s.grad:norm():item()
+  s.grad_norm = s.grad:norm()
   local n = #trace.values + 1
   trace.at[n], trace.values[n], trace.norms[n] = s.k, s.value, s.grad_norm
-  if s.value == s.value and (not s.best or s.value < s.best.value) then
+  if finite(s.value) and (not s.best or s.value < s.best.value) then
     s.best = {w = s.w, value = s.value, step = s.k}
   end
 end
@@ -87,8 +89,6 @@ local function keep(s, trace, every)
     trace.path[#trace.path + 1] = s.w
   end
 end
-
-local function finite(x) return x == x and x > -math.huge and x < math.huge end
 
 local function status_of(obj, method, s, o)
   if not finite(s.value) or not finite(s.grad_norm) then return "diverged" end
@@ -153,7 +153,7 @@ end
 function M.minimize(obj, w0, opts)
   local method, name, o = options(opts)
   w0 = start(w0)
-  obj = objective.wrap(obj, w0:shape()[1], "minimize")
+  obj = objective.wrap(obj, w0.shape[1], "minimize")
   local trace = {at = {}, values = {}, norms = {}, path = {}}
   local s = {w = w0, k = 0, fresh = true}
   evaluate(obj, s, trace)
@@ -166,7 +166,7 @@ function M.minimize(obj, w0, opts)
     w = s.w, value = s.value, grad_norm = s.grad_norm, status = status,
     steps = s.k, best = s.best, method = name, counts = obj.counts,
     at = trace.at, values = trace.values, grad_norms = trace.norms,
-    path = stack(trace.path, w0:shape()[1]),
+    path = stack(trace.path, w0.shape[1]),
   }
   if s.best and (status == "interrupted" or status == "diverged") then
     run.w, run.value = s.best.w, s.best.value
