@@ -78,7 +78,7 @@ end
 
 -- ---- search and verify ------------------------------------------------------
 
-local methods = {"newton", "newton_mr"}
+local methods = {"newton"}
 local found = {}
 local clock = saddle.clock()
 for i, s in ipairs(starts) do

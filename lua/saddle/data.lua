@@ -221,11 +221,11 @@ function M.new(opts)
   opts = opt.check(opts, {x = opt.none, y = opt.none, classes = opt.none,
     rows = opt.none, cols = opt.none, name = "data"}, "data.new")
   local x, y = opts.x, opts.y
-  if not is_tensor(x) or #x:shape() ~= 2 then
+  if not is_tensor(x) or #x.shape ~= 2 then
     core.fail("data.new: x: expected a tensor [samples x features]")
   end
-  local n, features = x:shape()[1], x:shape()[2]
-  if y ~= nil and (not is_tensor(y) or y:shape()[1] ~= n) then
+  local n, features = x.shape[1], x.shape[2]
+  if y ~= nil and (not is_tensor(y) or y.shape[1] ~= n) then
     core.fail(("data.new: y: expected a tensor of %d rows"):format(n))
   end
   local r, c = opts.rows, opts.cols
@@ -295,18 +295,14 @@ local function find(set, stem, dir)
   missing(set, stem, list)
 end
 
-local function text(t)
-  return ("[%s] %s"):format(table.concat(t:shape(), " x "), t:dtype())
-end
-
 -- Pixels [n x rows*cols] u8 and labels 1..10 i64.
 local function read(set, images, labels, limit)
-  local pixels, digits = core.file.idx(images, limit),
-                         core.file.idx(labels, limit)
-  local shape = pixels:shape()
-  if #shape ~= 3 or pixels:dtype() ~= "u8" or shape[2] * shape[3] == 0 then
+  local pixels, kind = core.file.idx(images, limit)
+  local digits = core.file.idx(labels, limit)
+  local shape = pixels.shape
+  if #shape ~= 3 or not kind:find("u8$") or shape[2] * shape[3] == 0 then
     core.fail(("%s: %s: expected images [n x rows x cols] u8, found %s")
-      :format(set.name, images, text(pixels)))
+      :format(set.name, images, kind))
   end
   local y, why = core.file.labels(digits, set.classes)
   if not y then core.fail(("%s: %s: %s"):format(set.name, labels, why)) end

@@ -159,7 +159,8 @@ static int file_load(lua_State *L) {
   return 1;
 }
 
-/* idx(path [, n]): the tensor of an IDX file; at most n items of axis 1. */
+/* idx(path [, n]): the tensor of an IDX file, at most n items of axis 1, and
+** its type as text, "[60000 x 28 x 28] u8". */
 static int file_idx(lua_State *L) {
   const char *path = check_path(L, 1, "idx");
   sl_int limit = lua_isnoneornil(L, 2) ? -1 : sl_checkint(L, 2, "n");
@@ -176,7 +177,9 @@ static int file_idx(lua_State *L) {
   sl_tensor *t = sl_newtensor(L, &h.type);
   try_source(L, s, sl_idx_payload(s, &h, t, &err), &err);
   sl_source_close(s);
-  return 1;
+  char text[320];
+  lua_pushstring(L, sl_type_text(text, sizeof text, &h.type));
+  return 2;
 }
 
 /* ---- saving ------------------------------------------------------------- */

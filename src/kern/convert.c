@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- copies ------------------------------------------------------------------ */
+/* ---- copies -------------------------------------------------------------- */
 
 #define CONVERT(To, Ti)                                                       \
   static void To##_from_##Ti(sl_int n, void *out, sl_int so, const void *in, \
@@ -23,8 +23,9 @@
       }                                                                       \
     }                                                                         \
   }
-#define CONVERT_FROM(Ti) \
-  CONVERT(uint8_t, Ti) CONVERT(sl_int, Ti) CONVERT(float, Ti) CONVERT(double, Ti)
+#define CONVERT_FROM(Ti)                    \
+  CONVERT(uint8_t, Ti) CONVERT(sl_int, Ti)  \
+  CONVERT(float, Ti) CONVERT(double, Ti)
 CONVERT_FROM(uint8_t)
 CONVERT_FROM(sl_int)
 CONVERT_FROM(float)
@@ -53,7 +54,7 @@ void sl_kern_convert(sl_int n, void *out, sl_dtype dout, sl_int so,
   converters[din][dout](n, out, so, in, si);
 }
 
-/* ---- ranges ------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------- */
 
 /* The bounds are powers of two, so they are exact in both float types; a NaN
 ** fails both comparisons. */
@@ -91,7 +92,7 @@ bool sl_kern_fits(sl_int n, const void *in, sl_dtype din, sl_int si,
                        : float_fits(n, in, si, dout == SL_U8);
 }
 
-/* ---- fills -------------------------------------------------------------------- */
+/* ---- fills --------------------------------------------------------------- */
 
 #define FILL(T)                                                            \
   static void T##_fill(sl_int n, T *out, sl_int so, T v) {                 \

@@ -1,6 +1,6 @@
 /* gemm.c: matrix products over CBLAS. OpenBLAS runs on one thread; our own
-** tiles, cut by m, n, k alone, run over OpenMP, so the bits do not depend on the
-** number of threads. A long inner dimension with a small result is cut along k
+** tiles, cut by m, n, k alone, run over OpenMP, so the bits do not depend on
+** the number of threads. A long inner dimension with a small result is cut along k
 ** and the pieces added in order. Operands BLAS cannot take as they lie (strides
 ** that are neither rows nor columns, zero or negative) are packed first.
 ** Products of a few elements and integer products are plain loops.
@@ -8,7 +8,7 @@
 #include "kern/kern.h"
 
 #include <cblas.h>
-#include <string.h>
+#include <stdatomic.h>
 
 typedef struct gemm {
   sl_dtype dtype;
@@ -17,7 +17,7 @@ typedef struct gemm {
   sl_int tm, tn, tk; /* tile sizes */
 } gemm;
 
-#define TINY 512         /* m n k up to here: plain loops beat the call */
+#define TINY 27          /* m n k up to here: plain loops beat the call */
 #define WHOLE (1 << 18)  /* m n k up to here: one tile */
 #define WORK (1 << 20)   /* m n k of a tile worth waking a thread for */
 #define EDGE 256         /* of a tile of a large product */
@@ -25,7 +25,7 @@ typedef struct gemm {
 #define MAX_SLABS 16
 #define INT_LIMIT 2147483647 /* BLAS counts in int */
 
-/* ---- tiles: functions of m, n, k ------------------------------------------------- */
+/* ---- tiles: functions of m, n, k ----------------------------------------- */
 
 static sl_int at_least_one(sl_int n) { return n > 0 ? n : 1; }
 static sl_int ceil_div(sl_int a, sl_int b) { return (a + b - 1) / b; }
@@ -65,7 +65,7 @@ static void choose_tiles(gemm *g) {
   if (g->tm == g->m && g->tn < g->n) {
     g->tn = edge(g->n, g->tm, g->k);
   }
-  if (g->tm == g->m && g->tn == g->n) { /* medium: quarters of the longer side */
+  if (g->tm == g->m && g->tn == g->n) { /* medium: quarters of one side */
     sl_int *longer = g->m >= g->n ? &g->tm : &g->tn;
     *longer = smaller(*longer, round_up(ceil_div(*longer, 4), 16));
   }
@@ -77,7 +77,7 @@ bool sl_kern_gemm_tiles(sl_int m, sl_int n, sl_int k) {
   return g.tm < m || g.tn < n || g.tk < k;
 }
 
-/* ---- plain loops ------------------------------------------------------------------ */
+/* ---- plain loops --------------------------------------------------------- */
 
 #define PLAIN(T, name, ZERO)                                                 \
   static void plain_##name(const gemm *g) {                                  \
@@ -107,7 +107,7 @@ static void plain(const gemm *g) {
   }
 }
 
-/* ---- what BLAS takes --------------------------------------------------------------- */
+/* ---- what BLAS takes ----------------------------------------------------- */
 
 /* Rows along memory: unit column stride and a leading dimension BLAS accepts. A
 ** single row or column has no stride of its own. */
@@ -145,7 +145,7 @@ static void copy_matrix(sl_dtype d, sl_int rows, sl_int cols,
   }
 }
 
-/* ---- one tile ---------------------------------------------------------------------- */
+/* ---- one tile ------------------------------------------------------------ */
 
 /* Vectors: y = x op(matrix), a stride of y and x must be positive for BLAS. */
 static void call_gemv(const gemm *g, const sl_matrix *mat, sl_int rows,
@@ -207,7 +207,7 @@ static void tile(const gemm *g) {
   }
 }
 
-/* ---- all tiles --------------------------------------------------------------------- */
+/* ---- all tiles ----------------------------------------------------------- */
 
 static gemm sub(const gemm *g, sl_int i, sl_int j, sl_int l) {
   gemm s = *g;
@@ -284,7 +284,7 @@ static sl_status run_slabs(const gemm *g, bool parallel, sl_err *err) {
   return sl_poll(err, "matmul");
 }
 
-/* ---- packing ----------------------------------------------------------------------- */
+/* ---- packing ------------------------------------------------------------- */
 
 /* x, or a packed copy of it whose block the caller frees. */
 static sl_status packed(sl_dtype d, const sl_matrix *x, sl_int rows,
@@ -345,7 +345,7 @@ static sl_status multiply_packed(const gemm *g, bool parallel, sl_err *err) {
   return s;
 }
 
-/* ---- entry -------------------------------------------------------------------------- */
+/* ---- entry --------------------------------------------------------------- */
 
 static void fill_zero(const gemm *g) {
   for (sl_int i = 0; i < g->m; i++) {
@@ -360,12 +360,12 @@ static gemm transposed(const gemm *g) {
                 .tm = g->tn, .tn = g->tm, .tk = g->tk};
 }
 
+/* Setting it twice does no harm; reading the flag costs nothing. */
 static void one_blas_thread(void) {
-  static bool done;
-#pragma omp critical(sl_blas)
-  if (!done) {
+  static atomic_bool done;
+  if (!atomic_load_explicit(&done, memory_order_acquire)) {
     openblas_set_num_threads(1);
-    done = true;
+    atomic_store_explicit(&done, true, memory_order_release);
   }
 }
 

@@ -47,7 +47,7 @@ sl_dtype sl_lane_result(sl_lane lane, sl_dtype d);
 void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
                   sl_int sx, sl_int p);
 
-/* ---- copies (convert.c) --------------------------------------------------- */
+/* ---- copies (convert.c) -------------------------------------------------- */
 /* out[k*so] = in[k*si], converted; floats truncate. Where an integer dtype
 ** narrows, every value must fit: ask sl_kern_fits first. */
 void sl_kern_convert(sl_int n, void *out, sl_dtype dout, sl_int so,
@@ -58,7 +58,7 @@ bool sl_kern_fits(sl_int n, const void *in, sl_dtype din, sl_int si,
 void sl_kern_fill(sl_dtype d, sl_int n, void *out, sl_int so, double v,
                   sl_int iv);
 
-/* ---- reductions (reduce.c) ------------------------------------------------ */
+/* ---- reductions (reduce.c) ----------------------------------------------- */
 typedef enum sl_fold { SL_FOLD_SUM, SL_FOLD_MAX, SL_FOLD_MIN } sl_fold;
 #define SL_FOLD_LEAF 128 /* elements of a leaf of the tree */
 #define SL_FOLD_WIDTH 64 /* columns reduced side by side */
@@ -89,7 +89,7 @@ void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
 void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
                        sl_int s);
 
-/* ---- gather (gather.c) ------------------------------------------------------ */
+/* ---- gather (gather.c) --------------------------------------------------- */
 /* out[k*so] = x[k*sx + idx[k*si]*axis]; size is of one element, in bytes. */
 void sl_kern_gather(sl_int size, sl_int n, void *out, sl_int so, const void *x,
                     sl_int sx, const sl_int *idx, sl_int si, sl_int axis);
@@ -97,7 +97,7 @@ void sl_kern_gather(sl_int size, sl_int n, void *out, sl_int so, const void *x,
 void sl_kern_scatter(sl_dtype d, sl_int n, void *out, sl_int so, const void *u,
                      sl_int su, const sl_int *idx, sl_int si, sl_int axis);
 
-/* ---- matrix product (gemm.c) ------------------------------------------------ */
+/* ---- matrix product (gemm.c) --------------------------------------------- */
 typedef struct sl_matrix {
   void *data;
   sl_int rs, cs; /* distance of rows, of columns; any sign, 0 allowed */

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* ---- what the expressions of lanes.def call -------------------------------- */
+/* ---- what the expressions of lanes.def call ------------------------------ */
 
 static inline sl_int iadd(sl_int x, sl_int y) {
   return (sl_int)((uint64_t)x + (uint64_t)y);
@@ -73,7 +73,7 @@ static inline float softplusf(float x) {
   return (x > 0 ? x : 0.0f) + log1pf(expf(-fabsf(x)));
 }
 
-/* ---- loops ------------------------------------------------------------------ */
+/* ---- loops --------------------------------------------------------------- */
 
 #ifdef __clang__ /* rows that call libm have no vector form: no news */
 #pragma clang diagnostic ignored "-Wpass-failed"
@@ -145,6 +145,13 @@ static inline float softplusf(float x) {
         const Ti y = b[k], z = c[k];                                          \
         o[k] = expr;                                                          \
       }                                                                       \
+    } else if (so == 1 && sa == 1 && sb == 1 && sc == 0) {                    \
+      const Ti z = c[0];                                                      \
+      FOR {                                                                   \
+        const uint8_t x = a[k];                                               \
+        const Ti y = b[k];                                                    \
+        o[k] = expr;                                                          \
+      }                                                                       \
     } else {                                                                  \
       for (sl_int k = 0; k < n; k++) {                                        \
         const uint8_t x = a[k * sa];                                          \
@@ -154,7 +161,7 @@ static inline float softplusf(float x) {
     }                                                                         \
   }
 
-/* ---- functions: which dtypes a kind has -------------------------------------- */
+/* ---- functions: which dtypes a kind has ---------------------------------- */
 
 #define MAKE_FLOAT(name, arity, e64, e32, ei)  \
   LOOP_##arity(name##_f64, double, double, e64) \
@@ -182,7 +189,7 @@ static inline float softplusf(float x) {
 #include "kern/lanes.def"
 #undef SL_LANE
 
-/* ---- the table, columns in the order of sl_dtype ------------------------------ */
+/* ---- the table, columns in the order of sl_dtype ------------------------- */
 
 #define COLUMNS_FLOAT(name) {NULL, NULL, name##_f32, name##_f64}
 #define COLUMNS_ARITH(name) {NULL, name##_i64, name##_f32, name##_f64}

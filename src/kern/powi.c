@@ -23,8 +23,10 @@ static void square_block(sl_int n, double *v, sl_int p) {
         v[k] *= base[k];
       }
     }
-    for (sl_int k = 0; k < n && p > 1; k++) {
-      base[k] *= base[k];
+    if (p > 1) {
+      for (sl_int k = 0; k < n; k++) {
+        base[k] *= base[k];
+      }
     }
   }
 }
@@ -66,31 +68,23 @@ static void powi_i64(sl_int n, sl_int *out, sl_int so, const sl_int *x,
   }
 }
 
-#define POWI(fn, T)                                                      \
-  static void fn(sl_int n, T *out, sl_int so, const T *x, sl_int sx,     \
-                 sl_int p) {                                             \
-    double v[BLOCK];                                                     \
-    for (sl_int i = 0; i < n; i += BLOCK) {                              \
-      sl_int len = n - i < BLOCK ? n - i : BLOCK;                        \
-      for (sl_int k = 0; k < len; k++) {                                 \
-        v[k] = (double)x[(i + k) * sx];                                  \
-      }                                                                  \
-      pow_block(len, v, p);                                              \
-      for (sl_int k = 0; k < len; k++) {                                 \
-        out[(i + k) * so] = (T)v[k];                                     \
-      }                                                                  \
-    }                                                                    \
+static void powi_float(sl_dtype d, sl_int n, char *out, sl_int so,
+                       const char *x, sl_int sx, sl_int p) {
+  double v[BLOCK];
+  sl_int size = sl_dtype_size(d);
+  for (sl_int i = 0; i < n; i += BLOCK) {
+    sl_int len = n - i < BLOCK ? n - i : BLOCK;
+    sl_kern_convert(len, v, SL_F64, 1, x + i * sx * size, d, sx);
+    pow_block(len, v, p);
+    sl_kern_convert(len, out + i * so * size, d, so, v, SL_F64, 1);
   }
-POWI(powi_f64, double)
-POWI(powi_f32, float)
+}
 
 void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
                   sl_int sx, sl_int p) {
-  if (d == SL_F64) {
-    powi_f64(n, out, so, x, sx, p);
-  } else if (d == SL_F32) {
-    powi_f32(n, out, so, x, sx, p);
-  } else {
+  if (d == SL_I64) {
     powi_i64(n, out, so, x, sx, p);
+  } else {
+    powi_float(d, n, out, so, x, sx, p);
   }
 }

@@ -118,7 +118,7 @@ const sl_folder *sl_folder_get(sl_fold kind, sl_dtype d) {
   return &folders[kind][d];
 }
 
-/* ---- scans ------------------------------------------------------------------- */
+/* ---- scans --------------------------------------------------------------- */
 
 /* v beats b: strictly better, or the first NaN. */
 #define ARGEXT(T)                                                            \

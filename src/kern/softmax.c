@@ -95,10 +95,11 @@ void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
                        sl_int s) {
   if (d == SL_F32) {
     float m = max_float(n, x, s);
-    double r = (double)m;
-    *(float *)out = isfinite(m) ? (float)(r + log(sumexp_float(n, x, s, m))) : m;
+    double sum = isfinite(m) ? sumexp_float(n, x, s, m) : 1.0;
+    *(float *)out = (float)((double)m + log(sum));
   } else {
     double m = max_double(n, x, s);
-    *(double *)out = isfinite(m) ? m + log(sumexp_double(n, x, s, m)) : m;
+    double sum = isfinite(m) ? sumexp_double(n, x, s, m) : 1.0;
+    *(double *)out = m + log(sum);
   }
 }

@@ -1,7 +1,7 @@
 /* copy.c: copies with conversion, fills, single elements. MIT licence. */
 #include "tensor/nest.h"
 
-/* ---- copy ----------------------------------------------------------------------- */
+/* ---- copy ---------------------------------------------------------------- */
 
 typedef struct copy_job {
   sl_dtype to, from;
@@ -57,14 +57,19 @@ static void copy_band(const sl_nest *t, sl_int i0, copy_job *job) {
 }
 
 static sl_status copy_crossed(const sl_nest *t, copy_job *job, sl_err *err) {
-  int threads = t->numel > SL_NEST_SERIAL ? sl_threads() : 1;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+  if (t->numel <= SL_NEST_SERIAL) {
+    for (sl_int i0 = 0; i0 < t->n[0]; i0 += EDGE) {
+      copy_band(t, i0, job);
+    }
+    return SL_OK;
+  }
+#pragma omp parallel for num_threads(sl_threads()) schedule(static)
   for (sl_int i0 = 0; i0 < t->n[0]; i0 += EDGE) {
     if (!sl_interrupted()) {
       copy_band(t, i0, job);
     }
   }
-  return t->numel > SL_NEST_SERIAL ? sl_poll(err, "copy") : SL_OK;
+  return sl_poll(err, "copy");
 }
 
 /* A transposed matrix: two axes, each operand dense along another one. */
@@ -75,6 +80,11 @@ static bool is_crossed(const sl_nest *t) {
 
 static sl_status copy_apart(sl_tensor *out, const sl_tensor *in, sl_err *err) {
   copy_job job = {out->type.dtype, in->type.dtype, true};
+  sl_int n = sl_numel(&out->type), so, si;
+  if (n <= SL_NEST_SERIAL && sl_nest_flat(out, &so) && sl_nest_flat(in, &si)) {
+    sl_kern_convert(n, out->data, job.to, so, in->data, job.from, si);
+    return SL_OK;
+  }
   sl_nest t;
   sl_nest_init(&t, out->type.ndim, out->type.shape);
   sl_nest_add(&t, out->data, out->type.dtype, out->stride);
@@ -131,7 +141,7 @@ sl_status sl_copy(sl_tensor *out, const sl_tensor *in, sl_err *err) {
                              : copy_apart(out, in, err);
 }
 
-/* ---- fill ------------------------------------------------------------------------ */
+/* ---- fill ---------------------------------------------------------------- */
 
 typedef struct fill_job {
   sl_dtype dtype;
@@ -153,7 +163,7 @@ void sl_fill(sl_tensor *out, double value, sl_int ivalue) {
   sl_nest_range(&t, 0, t.numel, fill_row, &job);
 }
 
-/* ---- one element ------------------------------------------------------------------ */
+/* ---- one element --------------------------------------------------------- */
 
 /* The address of row-major position p. */
 static void *element(const sl_tensor *t, sl_int p) {

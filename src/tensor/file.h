@@ -29,7 +29,7 @@ typedef struct sl_source {
   sl_int total;                 /* decoded bytes in all; -1: not known */
   sl_coding coding;
   bool inflating, ended;
-  uint32_t crc;                 /* of the decoded bytes handed out */
+  uint32_t crc;                 /* of a member's bytes handed out */
   z_stream z;
   unsigned char in[SL_FILE_CHUNK], work[SL_FILE_CHUNK];
 } sl_source;

@@ -10,7 +10,7 @@ typedef struct gather_job {
   sl_int axis; /* stride of the indexed axis */
 } gather_job;
 
-/* ---- checks --------------------------------------------------------------------- */
+/* ---- checks -------------------------------------------------------------- */
 
 typedef struct range_job {
   sl_int low, high; /* smallest and largest index */
@@ -74,7 +74,7 @@ static sl_status check_range(const char *what, const sl_tensor *idx, sl_int n,
   return SL_OK;
 }
 
-/* ---- the common nest -------------------------------------------------------------- */
+/* ---- the common nest ----------------------------------------------------- */
 
 /* Operands: whole (stride 0 along the index axes), picked, idx (stride 0 along
 ** the others). */

@@ -40,22 +40,6 @@ static sl_status check(sl_lane lane, const sl_tensor *out, int nin,
   return SL_OK;
 }
 
-/* One stride that walks all of t in row-major order: 1, or 0 for a value
-** broadcast everywhere; false when there is none. */
-static bool flat_stride(const sl_tensor *t, sl_int *s) {
-  int ndim = t->type.ndim;
-  if (ndim <= 1) {
-    *s = ndim == 1 ? t->stride[0] : 0;
-    return true;
-  }
-  bool fixed = true;
-  for (int j = 0; j < ndim && fixed; j++) {
-    fixed = t->stride[j] == 0;
-  }
-  *s = fixed ? 0 : 1;
-  return fixed || sl_is_contiguous(t);
-}
-
 typedef struct map_job {
   sl_lane_fn *fn;
 } map_job;
@@ -71,9 +55,9 @@ sl_status sl_map(sl_lane lane, sl_tensor *out, int nin,
   map_job job = {sl_lane_get(lane, in[nin - 1]->type.dtype)};
   sl_int n = sl_numel(&out->type), so, si[3];
   const void *p[3];
-  bool flat = n <= SL_NEST_SERIAL && flat_stride(out, &so);
+  bool flat = n <= SL_NEST_SERIAL && sl_nest_flat(out, &so);
   for (int i = 0; i < nin && flat; i++) {
-    flat = flat_stride(in[i], &si[i]);
+    flat = sl_nest_flat(in[i], &si[i]);
     p[i] = in[i]->data;
   }
   if (flat) {
@@ -90,7 +74,7 @@ sl_status sl_map(sl_lane lane, sl_tensor *out, int nin,
   return sl_nest_run(&t, true, map_row, &job, sl_lane_name(lane), err);
 }
 
-/* ---- integer powers --------------------------------------------------------- */
+/* ---- integer powers ------------------------------------------------------ */
 
 typedef struct powi_job {
   sl_dtype dtype;
@@ -120,7 +104,7 @@ sl_status sl_powi(sl_tensor *out, const sl_tensor *in, sl_int p, sl_err *err) {
   }
   powi_job job = {d, p};
   sl_int n = sl_numel(&out->type), so, si;
-  if (n <= SL_NEST_SERIAL && flat_stride(out, &so) && flat_stride(in, &si)) {
+  if (n <= SL_NEST_SERIAL && sl_nest_flat(out, &so) && sl_nest_flat(in, &si)) {
     sl_kern_powi(d, n, out->data, so, in->data, si, p);
     return SL_OK;
   }

@@ -3,6 +3,20 @@
 ** MIT licence. */
 #include "tensor/nest.h"
 
+bool sl_nest_flat(const sl_tensor *t, sl_int *s) {
+  int ndim = t->type.ndim;
+  if (ndim <= 1) {
+    *s = ndim == 1 ? t->stride[0] : 0;
+    return true;
+  }
+  bool fixed = true;
+  for (int j = 0; j < ndim && fixed; j++) {
+    fixed = t->stride[j] == 0;
+  }
+  *s = fixed ? 0 : 1;
+  return fixed || sl_is_contiguous(t);
+}
+
 void sl_nest_init(sl_nest *t, int ndim, const sl_int *shape) {
   t->nops = 0;
   t->ndim = ndim;
@@ -22,7 +36,7 @@ void sl_nest_add(sl_nest *t, void *data, sl_dtype d, const sl_int *stride) {
   }
 }
 
-/* ---- preparing ----------------------------------------------------------------- */
+/* ---- preparing ----------------------------------------------------------- */
 
 static void swap_axes(sl_nest *t, int a, int b) {
   sl_int n = t->n[a];
@@ -130,7 +144,7 @@ void sl_nest_finish(sl_nest *t, bool reorder) {
   }
 }
 
-/* ---- running ------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 static void move(const sl_nest *t, char **p, int axis, sl_int steps) {
   for (int i = 0; i < t->nops; i++) {

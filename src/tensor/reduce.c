@@ -26,7 +26,7 @@ typedef struct fold_job {
   char *partial;   /* [chunks x kept] accumulators when chunks > 1 */
 } fold_job;
 
-/* ---- the tree --------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------ */
 
 /* Offsets of reduced elements [p0, p0 + n) from the first one. */
 static void leaf_offsets(const sl_nest *t, sl_int p0, sl_int n, sl_int *off) {
@@ -68,7 +68,7 @@ static void tree(const sl_folder *f, const sl_nest *t, void *acc, sl_int nk,
   }
 }
 
-/* ---- tasks ------------------------------------------------------------------------ */
+/* ---- tasks --------------------------------------------------------------- */
 
 typedef struct row_job {
   const fold_job *job;
@@ -106,8 +106,8 @@ static void fold_task(const fold_job *job, sl_int task) {
   sl_int first = task / job->chunks * job->block;
   sl_int end = first + job->block;
   row_job row = {job, task % job->chunks, first};
-  sl_nest_range(&job->kept, first, end < job->kept.numel ? end : job->kept.numel,
-                fold_row, &row);
+  end = end < job->kept.numel ? end : job->kept.numel;
+  sl_nest_range(&job->kept, first, end, fold_row, &row);
 }
 
 /* The tree over the chunks' accumulators. */
@@ -132,14 +132,19 @@ static sl_status run_tasks(const fold_job *job, sl_err *err) {
   sl_int blocks = (job->kept.numel + job->block - 1) / job->block;
   sl_int tasks = blocks * job->chunks;
   sl_int work = job->kept.numel * job->reduced.numel;
-  int threads = work > SL_NEST_SERIAL ? sl_threads() : 1;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+  if (work <= SL_NEST_SERIAL) { /* not even a region of one thread: 300 ns */
+    for (sl_int i = 0; i < tasks; i++) {
+      fold_task(job, i);
+    }
+    return SL_OK;
+  }
+#pragma omp parallel for num_threads(sl_threads()) schedule(static)
   for (sl_int i = 0; i < tasks; i++) {
     if (!sl_interrupted()) {
       fold_task(job, i);
     }
   }
-  return work > SL_NEST_SERIAL ? sl_poll(err, "reduce") : SL_OK;
+  return sl_poll(err, "reduce");
 }
 
 /* Integer joins of partial sums read i64 accumulators of either sign: the
@@ -163,7 +168,7 @@ static sl_status run(fold_job *job, sl_fold kind, sl_err *err) {
   return status;
 }
 
-/* ---- setting up ------------------------------------------------------------------- */
+/* ---- setting up ---------------------------------------------------------- */
 
 static sl_int magnitude(sl_int s) { return s < 0 ? -s : s; }
 
@@ -265,7 +270,10 @@ sl_status sl_reduce(sl_reduction r, sl_tensor *out, const sl_tensor *in,
   out_first(&job.kept);
   job.columns = wants_columns(&job.kept, &job.reduced);
   sl_int n = job.reduced.numel;
-  job.chunks = n <= SL_NEST_SERIAL ? 1 : (n + SL_NEST_CHUNK - 1) / SL_NEST_CHUNK;
+  job.chunks = 1;
+  if (n > SL_NEST_SERIAL) {
+    job.chunks = (n + SL_NEST_CHUNK - 1) / SL_NEST_CHUNK;
+  }
   sl_int piece = n < SL_NEST_CHUNK ? n : SL_NEST_CHUNK;
   job.block = SL_NEST_CHUNK / piece;
   if (job.columns && job.block < SL_FOLD_WIDTH) {

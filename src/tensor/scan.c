@@ -1,4 +1,5 @@
-/* scan.c: running sums and positions of extremes along one axis. MIT licence. */
+/* scan.c: running sums and positions of extremes along one axis: each line is
+** one call of a kernel. MIT licence. */
 #include "tensor/along.h"
 
 static sl_status want_dtype(const char *what, const sl_tensor *out,

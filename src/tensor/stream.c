@@ -186,7 +186,9 @@ static sl_status read_some(sl_source *s, unsigned char *buf, sl_int n,
   } else {
     SL_TRY(inflate_some(s, buf, n, got, err));
   }
-  s->crc = (uint32_t)crc32(s->crc, buf, (uInt)*got);
+  if (s->member[0] != '\0') { /* gzip sums its own; plain files have none */
+    s->crc = (uint32_t)crc32(s->crc, buf, (uInt)*got);
+  }
   s->offset += *got;
   return SL_OK;
 }

@@ -43,7 +43,7 @@ bool sl_is_broadcast(const sl_tensor *t) {
   return shared;
 }
 
-/* ---- reshape --------------------------------------------------------------- */
+/* ---- reshape ------------------------------------------------------------- */
 
 /* in's axes of extent other than 1, neighbours merged where one stride serves
 ** both. Returns their number. */
@@ -98,7 +98,7 @@ bool sl_view_reshape(sl_tensor *out, const sl_tensor *in, const sl_type *type) {
   return true;
 }
 
-/* ---- the other views ---------------------------------------------------------- */
+/* ---- the other views ----------------------------------------------------- */
 
 void sl_view_permute(sl_tensor *out, const sl_tensor *in, const int *perm) {
   sl_tensor v = *in;

@@ -21,7 +21,7 @@ static double uniform(double lo, double hi) {
   return lo + (hi - lo) * ((double)(seed >> 11) * 0x1p-53);
 }
 
-/* ---- references: one row per lane -------------------------------------------- */
+/* ---- references: one row per lane ---------------------------------------- */
 
 static real r_neg(real x, real y) { (void)y; return 0.0L - x; }
 static real r_sign(real x, real y) {
@@ -316,7 +316,7 @@ Test(kern, promotion) {
   cr_assert_not(sl_dtype_parse("f16", &d));
 }
 
-/* ---- integer powers ----------------------------------------------------------- */
+/* ---- integer powers ------------------------------------------------------ */
 
 Test(kern, powi_against_powl) {
   static const sl_int powers[] = {0, 1, 2, 3, -1, -2, 7, -9, 31, 33, -40, 100};
@@ -355,7 +355,7 @@ Test(kern, powi_at_the_edges) {
   cr_assert_eq(fo[0], 243.0f);
 }
 
-/* ---- conversion ------------------------------------------------------------------ */
+/* ---- conversion ---------------------------------------------------------- */
 
 Test(kern, what_fits_into_integers) {
   static const struct {
@@ -386,7 +386,7 @@ Test(kern, conversions_truncate) {
   cr_assert(i[0] == 0 && i[1] == 1);
 }
 
-/* ---- leaves of sums -------------------------------------------------------------- */
+/* ---- leaves of sums ------------------------------------------------------ */
 
 /* The same column alone, beside others, strided, by offsets: the same bits. */
 Test(kern, leaves_do_not_depend_on_the_layout) {
@@ -428,7 +428,7 @@ Test(kern, position_of_extremes) {
   cr_assert_eq(sl_kern_argext(SL_F64, true, 5, x + 4, -1), 2);
 }
 
-/* ---- matrix products ---------------------------------------------------------------- */
+/* ---- matrix products ----------------------------------------------------- */
 
 /* Every kind of layout an operand can have, over a buffer with room around. */
 enum { ROWS, COLS, PADDED, SPACED, BACKWARD, FIXED_ROW, FIXED_ALL, NLAYOUT };

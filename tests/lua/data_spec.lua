@@ -47,9 +47,9 @@ t.test("mnist reads x, y, shape and classes", function()
     local d = saddle.data.mnist{dir = dir}
     t.eq({#d, d.n, d.features, d.classes}, {12, 12, 24, 10})
     t.eq(d.images, {rows = 4, cols = 6})
-    t.eq(d.x:shape(), {12, 24})
-    t.eq(d.x:dtype(), "f64")
-    t.eq(d.y:dtype(), "i64")
+    t.eq(d.x.shape, {12, 24})
+    t.eq(d.x.dtype, "f64")
+    t.eq(d.y.dtype, "i64")
     t.eq(d.y:totable(), {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2})
     t.eq(d.x[{3, 2}], pixel(3, 2))
     t.eq(#saddle.data.mnist{dir = dir, subset = "test"}, 5)
@@ -151,7 +151,7 @@ t.test("batches visit every sample once, in an order the seed fixes", function()
     local sizes, seen = {}, {}
     for x, y, idx in d:batches(6, rng, opts) do
       sizes[#sizes + 1] = #y
-      t.eq(x:shape(), {#y, 24})
+      t.eq(x.shape, {#y, 24})
       for i = 1, #y do seen[#seen + 1] = y[i] end
       t.eq(x, d.x[{idx}])
     end
@@ -204,7 +204,7 @@ t.test("downsample is the area average", function()
   local d = sample()
   local small = d:downsample(3, 4)
   t.eq(small.images, {rows = 3, cols = 4})
-  t.eq(small.x:shape(), {20, 12})
+  t.eq(small.x.shape, {20, 12})
   local r, c = weights(3, 4), weights(4, 6)
   for i = 1, 20 do
     local image = d.x[i]:reshape{4, 6}
@@ -229,7 +229,7 @@ t.test("Fashion-MNIST as installed: counts, balance, speed", function()
   local d = try_real("fashion_mnist", {})
   if not d then return end
   local small = d:downsample(10, 10)
-  t.eq(small.x:shape(), {60000, 100})
+  t.eq(small.x.shape, {60000, 100})
   t.ok(saddle.clock() - start < 10, "loading takes seconds")
   t.eq({d.n, d.images.rows, d.images.cols}, {60000, 28, 28})
   for class = 1, 10 do t.eq(num(d.y:eq(class):sum()), 6000) end

@@ -10,7 +10,7 @@ local problems = {
   {name = "quadratic, condition 10", start = {1.5, -0.7}, at = {1, -2},
    value = 0.25,
    f = function(w) return (w[1] - 1)^2 + 10 * (w[2] + 2)^2 + 0.25 end},
-  {name = "double well", start = {0.4, 0.9}, at = {1, 0}, value = 0,
+  {name = "double well", start = {0.8, 0.9}, at = {1, 0}, value = 0,
    f = function(w) return (w[1]^2 - 1)^2 + w[2]^2 end},
   {name = "Rosenbrock", start = {-1.2, 1}, at = {1, 1}, value = 0, hard = true,
    f = function(w)

@@ -34,15 +34,19 @@ local function look(obj, s, p, a)
           alpha = a}
 end
 
+-- Halves the step until |g|^2 falls, and on while it falls further: near a
+-- trap of |g| the first success may be a jump across it.
 local function backtrack(obj, s, p)
-  local a = 1.0
+  local a, best = 1.0, nil
   for _ = 1, HALVINGS do
     a = a / 2
     local t = look(obj, s, p, a)
     -- The slope of |g|^2 along p is -2 |g|^2 on H's range.
-    if t and t.norm ^ 2 <= (1 - 2 * ARMIJO * a) * s.norm ^ 2 then return t end
+    local falls = t and t.norm ^ 2 <= (1 - 2 * ARMIJO * a) * s.norm ^ 2
+    if best and (not falls or t.norm >= best.norm) then break end
+    if falls then best = t end
   end
-  return nil
+  return best
 end
 
 function M.step(obj, s, o)

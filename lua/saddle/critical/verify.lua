@@ -149,14 +149,15 @@ function M.point(obj, w, o)
   for i, rel in ipairs(o.tolerances) do
     cp.inertia[i] = count(lambda, rel * largest)
   end
-  cp.zero_tol = math.max(o.tolerances[2] * largest, 2 * cp.shift)
+  cp.critical = is_critical(cp, o)
+  cp.zero_tol = o.tolerances[2] * largest
+  if cp.critical then cp.zero_tol = math.max(cp.zero_tol, 2 * cp.shift) end
   local sure = count(lambda, cp.zero_tol)
   cp.index, cp.n_neg, cp.n_zero, cp.n_pos = sure.n_neg, sure.n_neg,
     sure.n_zero, sure.n_pos
   cp.alpha = cp.n_neg / P
   cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
     and cp.inertia[1].n_pos == cp.inertia[3].n_pos
-  cp.critical = is_critical(cp, o)
   cp.class = class_of(cp, o)
   cp.counts = {}
   for _, key in ipairs{"value", "grad", "hvp", "hessian"} do

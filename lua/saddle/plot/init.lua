@@ -325,6 +325,11 @@ local function terminal_for(path, where)
   return make
 end
 
+-- svg has no scale for points: 0.62 of gnuplot's size is the theme's.
+local function terminal_words(path)
+  return {points = path:lower():match("%.?svg$") and 0.62 or 1}
+end
+
 local function check_path(path, where)
   if type(path) ~= "string" or path == "" or path:find("\0", 1, true) then
     core.fail(where .. ": a file name is expected")
@@ -343,13 +348,14 @@ local function check_drawn(fig, where)
 end
 
 -- Runs the figure through gnuplot into a memory file, which it returns open.
-local function render(fig, where, terminal, plain, timeout)
+local function render(fig, where, terminal, how, timeout)
   check_drawn(fig, where)
   local out = process.memfile()
   local input = process.memfile()
   local ok, why = pcall(function()
-    local text, blocks = script.text(fig, {terminal = terminal, plain = plain,
-      data = quote.path(input:path()), output = quote.path(out:path())})
+    how.terminal = terminal
+    how.data, how.output = quote.path(input:path()), quote.path(out:path())
+    local text, blocks = script.text(fig, how)
     for _, block in ipairs(blocks) do input:append(block) end
     fig.warnings = gnuplot.run(where, text, timeout)
     if out:size() == 0 then
@@ -373,7 +379,7 @@ function Figure:save(path, opts)
   check_path(path, "save")
   local terminal = terminal_for(path, "save")
   local dpi = style.positive(opts.dpi, "save: dpi")
-  local out <close> = render(self, "save", terminal(self, dpi), false,
+  local out <close> = render(self, "save", terminal(self, dpi), terminal_words(path),
                              style.positive(opts.timeout, "save: timeout"))
   local ok, why = out:save(path)
   if not ok then core.fail("save: " .. why) end
@@ -387,7 +393,8 @@ function Figure:ascii(opts)
   local width = style.count(opts.width, "ascii: width")
   local height = style.count(opts.height, "ascii: height")
   local terminal = ("dumb noenhanced nofeed size %d,%d"):format(width, height)
-  local out <close> = render(self, "ascii", terminal, true, opts.timeout)
+  local out <close> = render(self, "ascii", terminal, {plain = true},
+                             opts.timeout)
   return (out:read():gsub("%s+\n", "\n"):gsub("^\n+", ""))
 end
 
@@ -453,6 +460,7 @@ function Figure:script(path, opts)
   if stem == nil then core.fail("script: a file name is expected") end
   local text, blocks = script.text(self, {
     terminal = terminals[opts.format](self, opts.dpi),
+    points = terminal_words(opts.format).points,
     data = "dir." .. quote.path(stem .. ".dat"),
     output = "dir." .. quote.path(stem .. "." .. opts.format),
     head = comment_lines(self, provenance(opts.provenance)) .. "\n" .. BESIDE})

@@ -51,7 +51,11 @@ local function element(state, panel, layer, geo)
   else
     where = source(state, cols, layer.record)
   end
-  return ("%s using %s with %s %s"):format(where, layer.using, layer.with,
+  -- Terminals without a scale of their own for points get it here.
+  local with = layer.with:gsub(" ps (%S+)", function(size)
+    return " ps " .. num(size * state.points)
+  end)
+  return ("%s using %s with %s %s"):format(where, layer.using, with,
                                            title_of(layer))
 end
 
@@ -155,7 +159,7 @@ local function measure(figure, panel, width, height)
   geo.xlabel = wrap(panel.opts.xlabel, width * 0.9 / (EM * size))
   geo.ylabel = wrap(panel.opts.ylabel, height * 0.9 / (EM * size))
   geo.zlabel, geo.clabel = panel.opts.zlabel, panel.opts.clabel
-  geo.left = geo.ytics.width + (geo.ylabel and 3.4 or 1.6)
+  geo.left = geo.ytics.width + (geo.ylabel and 4.2 or 1.6)
              + 1.6 * math.max(0, lines_in(geo.ylabel) - 1)
   geo.top = geo.title and lines_in(geo.title) + 0.6 or 0.8
   geo.bottom = 1.7 + 1.1 * lines_in(geo.xlabel)
@@ -454,10 +458,11 @@ end
 
 -- text(figure, how): the script and the list of data blocks. how: `terminal`
 -- (a set terminal command's words), `data` and `output` (string expressions),
--- `plain` (a terminal without fonts), `head` (comment lines).
+-- `plain` (a terminal without fonts), `points` (a factor on their size), `head`
+-- (comment lines).
 function M.text(figure, how)
   local state = {out = {}, blocks = {}, offset = 0, tables = {},
-                 plain = how.plain}
+                 plain = how.plain, points = how.points or 1}
   local rows, columns = figure.rows, figure.columns
   put(state, "%s", how.head or "")
   put(state, "set encoding utf8")
