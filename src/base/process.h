@@ -23,7 +23,7 @@ typedef struct sl_process {
 ** NULL-terminated; env, NULL or a NULL-terminated list of "NAME=value", is put
 ** over the inherited environment.
 ** errors: SL_EIO, the message names argv[0]; *missing (may be NULL) tells a
-** program that is not installed from other failures. On failure *p is closed. */
+** program that is not installed from other failures. After one *p is closed. */
 sl_status sl_process_start(sl_process *p, const char *const *argv,
                            const char *const *env, bool *missing, sl_err *err);
 

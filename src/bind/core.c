@@ -3,17 +3,8 @@
 ** error.c. The same function serves the host (package.preload) and the shared
 ** object that stock Lua loads.  MIT licence. */
 #include <cblas.h>
-#include <string.h>
 
 #include "bind/bind.h"
-
-#pragma weak sl_open_tensor
-#pragma weak sl_open_graph
-#pragma weak sl_open_linalg
-#pragma weak sl_open_random
-#pragma weak sl_open_file
-#pragma weak sl_open_process
-#pragma weak sl_open_network
 
 static const luaL_Reg functions[] = {
   {"fail", sl_lua_fail},
@@ -33,23 +24,16 @@ static const luaL_Reg modules[] = {
 /* Tells error.c Saddle's Lua folder, as far as package.path knows it, for
 ** those who load a submodule without loading `saddle` first. */
 static void find_luadir(lua_State *L) {
-  int top = lua_gettop(L);
-  if (lua_getglobal(L, LUA_LOADLIBNAME) == LUA_TTABLE &&
-      lua_getfield(L, -1, "searchpath") == LUA_TFUNCTION &&
-      lua_getfield(L, -2, "path") == LUA_TSTRING) {
-    lua_pushliteral(L, "saddle");
+  static const char code[] =
+      "local file = package.searchpath('saddle', package.path)\n"
+      "return file and file:match('^(.*[/\\\\])')";
+  if (luaL_dostring(L, code) == LUA_OK && lua_isstring(L, -1)) {
+    lua_pushcfunction(L, sl_lua_set_luadir);
     lua_insert(L, -2);
-    if (lua_pcall(L, 2, 1, 0) == LUA_OK && lua_isstring(L, -1)) {
-      const char *file = lua_tostring(L, -1);
-      const char *slash = strrchr(file, '/');
-      if (slash != NULL) {
-        lua_pushcfunction(L, sl_lua_set_luadir);
-        lua_pushlstring(L, file, (size_t)(slash + 1 - file));
-        lua_call(L, 1, 0);
-      }
-    }
+    lua_call(L, 1, 0);
+  } else {
+    lua_pop(L, 1);
   }
-  lua_settop(L, top);
 }
 
 int luaopen_saddle_core(lua_State *L) {
@@ -59,11 +43,9 @@ int luaopen_saddle_core(lua_State *L) {
   find_luadir(L);
   luaL_newlib(L, functions);
   for (const luaL_Reg *m = modules; m->name != NULL; m++) {
-    if (m->func != NULL) {
-      lua_pushcfunction(L, m->func);
-      lua_call(L, 0, 1);
-      lua_setfield(L, -2, m->name);
-    }
+    lua_pushcfunction(L, m->func);
+    lua_call(L, 0, 1);
+    lua_setfield(L, -2, m->name);
   }
   return 1;
 }

@@ -146,6 +146,8 @@ static int trace_bind(lua_State *L) {
   sl_node x = sl_checknode(L, 2, 1);
   sl_type want;
   sl_type got;
+  lua_settop(L, 3);
+  box_number(L, 3);
   sl_node_type(&t->g, x, &want);
   bool ok = t->g.node[x].op == SL_OP_input && sl_value_type(L, 3, &got) &&
             sl_type_eq(&want, &got) && lua_isuserdata(L, 3);

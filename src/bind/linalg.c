@@ -371,7 +371,7 @@ static oper check_oper(lua_State *L, int arg, sl_int n) {
   }
   op.A = sl_ascontiguous(L, arg, SL_F64);
   if (op.A->type.ndim != 2 || rows(op.A) != n || columns(op.A) != n) {
-    sl_argerror(L, arg, "the matrix must be [%lld x %lld] like the vector, is %s",
+    sl_argerror(L, arg, "the matrix must be [%lld x %lld] by the vector, is %s",
                 (long long)n, (long long)n,
                 sl_type_text(text, sizeof text, &op.A->type));
   }
@@ -453,8 +453,9 @@ static void push_vector(lua_State *L, const double *v, sl_int n) {
 ** info: flag, iterations, qlp_iterations, residual, a_residual, anorm, acond,
 ** xnorm */
 static int linalg_minres_qlp(lua_State *L) {
-  static const char *const names[] = {"maxit",    "maxiter",  "rtol", "maxxnorm",
-                                      "acondlim", "trancond", NULL};
+  static const char *const names[] = {"maxit",    "maxiter",  "rtol",
+                                      "maxxnorm", "acondlim", "trancond",
+                                      NULL};
   sl_err err;
   sl_minres s;
   sl_minres_opts o = sl_minres_default;
@@ -569,8 +570,9 @@ static int linalg_tridiagonal(lua_State *L) {
   }
   sl_tensor *theta = sl_newtensor_nd(L, SL_F64, 1, &m);
   sl_tensor *weight = sl_newtensor_nd(L, SL_F64, 1, &m);
-  sl_try(L, sl_tridiagonal(theta->data, weight->data, d->data, e->data, m, &err),
-         &err);
+  sl_status status =
+      sl_tridiagonal(theta->data, weight->data, d->data, e->data, m, &err);
+  sl_try(L, status, &err);
   return 2;
 }
 

@@ -409,9 +409,9 @@ static double option(lua_State *L, const char *name, double dflt) {
   return dflt;
 }
 
-/* |a - b| <= atol + rtol |b|, equal infinities, NaN never. */
+/* |a - b| <= atol + rtol |b|, infinities only to themselves, NaN never. */
 static bool close_values(double a, double b, double rtol, double atol) {
-  return a == b || fabs(a - b) <= atol + rtol * fabs(b);
+  return a == b || (isfinite(b) && fabs(a - b) <= atol + rtol * fabs(b));
 }
 
 /* x:allclose(y [, {rtol = 1e-5, atol = 1e-8}]): y is broadcast. */
@@ -433,7 +433,7 @@ static int method_allclose(lua_State *L) {
   sl_int n = sl_numel(&type);
   for (sl_int k = 0; same && k < n; k++) {
     double x = sl_get(&wa, k), y = sl_get(&wb, k);
-    same = close_values(x, y, rtol, atol) && !(isinf(x) && x != y);
+    same = close_values(x, y, rtol, atol);
   }
   lua_pushboolean(L, same);
   return 1;

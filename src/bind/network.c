@@ -4,6 +4,7 @@
 ** Labels are 1-based.  MIT licence. */
 #include "num/network.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "bind/tensors.h"
@@ -152,12 +153,17 @@ static const sl_tensor *as_floats(lua_State *L, int arg) {
   return sl_ascontiguous(L, arg, own ? t->type.dtype : SL_F64);
 }
 
+/* Class labels: integers, or floats that are integral. */
 static const sl_tensor *as_labels(lua_State *L, int arg) {
   const sl_tensor *t = sl_astensor(L, arg, SL_NDTYPE);
-  char text[200];
-  if (sl_dtype_isfloat(t->type.dtype)) {
-    sl_raisef(L, "%s: y must be integer class labels 1..%s, is %s",
-              sl_callee(L), "C", sl_type_text(text, sizeof text, &t->type));
+  sl_int count = sl_dtype_isfloat(t->type.dtype) ? sl_numel(&t->type) : 0;
+  for (sl_int i = 0; i < count; i++) {
+    double label = sl_get(t, i);
+    if (label != floor(label) || !isfinite(label)) {
+      sl_raisef(L, "%s: y must be integer class labels, has %g at position "
+                "%lld",
+                sl_callee(L), label, (long long)(i + 1));
+    }
   }
   bool same = t == sl_totensor(L, arg);
   return sl_ascontiguous(L, same ? arg : lua_gettop(L), SL_I64);

@@ -424,10 +424,17 @@ static void push_logsumexp(lua_State *L, int idx, const sl_type *type,
   }
 }
 
+/* y - logsumexp(y) with y = x - max x: so large values lose no digits. */
 static int along_log_softmax(lua_State *L) {
   sl_type type;
-  sl_checkvalue(L, 1, &type);
+  need_float(L, 1, &type);
   sl_int axis = axis_or_last(L, &type);
+  if (type.shape[axis] > 0) {
+    reduce(L, SL_OP_amax, 1, 1u << axis, true);
+    sl_apply1(L, SL_OP_stop, -1);
+    sl_apply2(L, SL_OP_sub, 1, -1);
+    lua_replace(L, 1);
+  }
   push_logsumexp(L, 1, &type, axis, true);
   sl_apply2(L, SL_OP_sub, 1, -1);
   return 1;

@@ -308,7 +308,8 @@ static void run_leaf(const sl_program *p, const frame *f, int32_t k) {
     default:
       memcpy(&value, attr, sizeof value);
   }
-  sl_set(&f->desc[k], 0, value, (sl_int)value);
+  bool whole = !sl_dtype_isfloat((sl_dtype)p->g.node[k].dtype);
+  sl_set(&f->desc[k], 0, value, whole ? (sl_int)value : 0);
 }
 
 static sl_status run_step(const sl_program *p, const frame *f, int32_t k,

@@ -1,10 +1,9 @@
 /* gemm.c: matrix products over CBLAS. OpenBLAS runs on one thread; our own
 ** tiles, cut by m, n, k alone, run over OpenMP, so the bits do not depend on
-** the number of threads. A long inner dimension with a small result is cut along k
-** and the pieces added in order. Operands BLAS cannot take as they lie (strides
-** that are neither rows nor columns, zero or negative) are packed first.
-** Products of a few elements and integer products are plain loops.
-** MIT licence. */
+** the number of threads. A long inner dimension with a small result is cut
+** along k and the pieces added in order. Operands BLAS cannot take as they lie
+** (strides that are neither rows nor columns, zero or negative) are packed
+** first. Tiny and integer products are plain loops. MIT licence. */
 #include "kern/kern.h"
 
 #include <cblas.h>

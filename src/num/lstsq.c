@@ -69,7 +69,7 @@ sl_status sl_lstsq(sl_tensor *x, sl_int *rank, sl_tensor *s, const sl_tensor *a,
     restride(d, B, m, tall, k);
     lapack_int info = 0;
     if (m > 0 && n > 0) {
-      info = gelsd(d, m, n, k > 0 ? k : 0, A, B, tall, sv, cutoff(a, rcond), &r);
+      info = gelsd(d, m, n, k, A, B, tall, sv, cutoff(a, rcond), &r);
     } else {
       for (sl_int i = 0; i < (sl_int)tall * k; i++) {
         sl_scratch_set(d, B, i, 0);

@@ -1,6 +1,6 @@
 /* net.h: what network.c asks of its two precisions. Internal to num.
-** net_f64.c and net_f32.c are one source, net_pass.inc and net_hessian.inc,
-** compiled for double and for float.  MIT licence. */
+** net_f64.c and net_f32.c are one source, net_point.inc, net_pass.inc and
+** net_hessian.inc, compiled for double and for float.  MIT licence. */
 #ifndef SL_NET_H
 #define SL_NET_H
 

@@ -8,5 +8,6 @@
 #define R_LOG logf
 #define R_LOG1P log1pf
 #define R_FABS fabsf
+#include "num/net_point.inc"
 #include "num/net_pass.inc"
 #include "num/net_hessian.inc"

@@ -8,5 +8,6 @@
 #define R_LOG log
 #define R_LOG1P log1p
 #define R_FABS fabs
+#include "num/net_point.inc"
 #include "num/net_pass.inc"
 #include "num/net_hessian.inc"

@@ -100,8 +100,8 @@ static sl_status check_labels(const char *where, const sl_net *net,
   for (sl_int i = 0; i < samples; i++) {
     if (label[i] < first || label[i] >= first + classes) {
       return sl_fail(err, SL_EINDEX,
-                     "%s: y has label %lld at position %lld; the labels of %lld "
-                     "classes are %lld to %lld",
+                     "%s: y has label %lld at position %lld; the labels of "
+                     "%lld classes are %lld to %lld",
                      where, (long long)label[i], (long long)(i + first),
                      (long long)classes, (long long)first,
                      (long long)(first + classes - 1));

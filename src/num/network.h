@@ -32,7 +32,7 @@ typedef enum sl_loss {
 
 typedef struct sl_net {
   int layers;                        /* 1 .. SL_NET_MAXLAYERS */
-  sl_int size[SL_NET_MAXLAYERS + 1]; /* size[0] inputs .. size[layers] outputs */
+  sl_int size[SL_NET_MAXLAYERS + 1]; /* [0] inputs .. [layers] outputs */
   sl_activation act[SL_NET_MAXLAYERS]; /* act[l-1] and bias[l-1]: layer l */
   bool bias[SL_NET_MAXLAYERS];
   sl_loss loss;

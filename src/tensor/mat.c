@@ -131,7 +131,8 @@ sl_status sl_mat_load(void *dst, sl_mat a, const char *what, sl_err *err) {
     return sl_fail(err, SL_EDOM,
                    "%s has an entry that is NaN or infinite: row %lld, "
                    "column %lld",
-                   what, (long long)(bad % a.m + 1), (long long)(bad / a.m + 1));
+                   what, (long long)(bad % a.m + 1),
+                   (long long)(bad / a.m + 1));
   }
   return SL_OK;
 }

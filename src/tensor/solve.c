@@ -16,6 +16,12 @@ static double eps_of(sl_dtype d) {
   return d == SL_F32 ? (double)FLT_EPSILON : DBL_EPSILON;
 }
 
+static double norm_of(sl_dtype d, lapack_int n, const void *a) {
+  return d == SL_F32
+             ? (double)LAPACKE_slange(LAPACK_COL_MAJOR, '1', n, n, a, n)
+             : LAPACKE_dlange(LAPACK_COL_MAJOR, '1', n, n, a, n);
+}
+
 static double rcond_of(sl_dtype d, lapack_int n, const void *lu, double norm) {
   if (d == SL_F32) {
     float r = 0;
@@ -35,9 +41,7 @@ static sl_status solve_one(work *w, sl_mat x, sl_mat a, sl_mat b, bool trans,
   if (n == 0) {
     return SL_OK;
   }
-  double norm = a.dtype == SL_F32
-                    ? (double)LAPACKE_slange(LAPACK_COL_MAJOR, '1', n, n, w->a, n)
-                    : LAPACKE_dlange(LAPACK_COL_MAJOR, '1', n, n, w->a, n);
+  double norm = norm_of(a.dtype, n, w->a);
   lapack_int info =
       SL_LAPACK(a.dtype, getrf, LAPACK_COL_MAJOR, n, n, w->a, n, w->pivot);
   if (info < 0) {

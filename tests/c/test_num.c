@@ -247,10 +247,10 @@ Test(num, errors_name_what_is_wrong) {
   memcpy(a.data, indefinite, sizeof indefinite);
   cr_assert_eq(sl_chol(&x, &a, &err), SL_EDOM);
   cr_assert(strstr(err.msg, "order 2"));
-  f64(a)[5] = NAN;
+  f64(a)[5] = nan("");
   cr_assert_eq(sl_eigh(&w, NULL, &a, &err), SL_EDOM);
   cr_assert(strstr(err.msg, "row 2, column 3"), "%s", err.msg);
-  f64(a)[5] = INFINITY;
+  f64(a)[5] = HUGE_VAL;
   cr_assert_eq(sl_svd(NULL, &w, NULL, &a, &err), SL_EDOM);
   sl_tensor wide = filled(SL_F64, 2, 3, 4);
   cr_assert_eq(sl_eigh(&w, NULL, &wide, &err), SL_ESHAPE);
@@ -679,7 +679,7 @@ static void naive_grad(const sl_net *net, const double *w, sl_int N,
     for (sl_int j = 0; j < sl_net_dim(net); j++) {
       c[j] = w[j];
     }
-    c[i] += CMPLX(0, 1e-30);
+    c[i] += 1e-30 * (double complex)I;
     g[i] = cimag(naive(net, c, N, x, y, label)) / 1e-30;
   }
 }
@@ -887,4 +887,76 @@ Test(network, errors) {
   sl_net bad = wide_net;
   bad.l2 = -1;
   cr_assert_eq(sl_net_check(&bad, &err), SL_EARG);
+}
+
+/* ---- what every entry must survive --------------------------------------- */
+typedef struct job {
+  sl_tensor a, out, out2, perm, vector;
+  problem net;
+} job;
+
+static sl_status call_one(int which, job *j, sl_err *err) {
+  double value;
+  sl_int count[3];
+  switch (which) {
+    case 0:
+      return sl_eigh(&j->vector, &j->out, &j->a, err);
+    case 1:
+      return sl_svd(&j->out, &j->vector, &j->out2, &j->a, err);
+    case 2:
+      return sl_ldl(&j->out, &j->out2, &j->perm, &j->a, err);
+    case 3:
+      return sl_inertia(count, &j->a, 0, -1, err);
+    case 4:
+      return sl_inv(&j->out, &j->a, err);
+    case 5:
+      return sl_pinv(&j->out, &j->a, -1, err);
+    case 6:
+      return sl_lu(&j->perm, &j->out, &j->out2, NULL, &j->a, err);
+    case 7:
+      return sl_net_value(&wide_net, &value, &j->net.w, &j->net.x, &j->net.y,
+                          err);
+    default: {
+      sl_tensor H = make(SL_F64, 2, j->net.P, j->net.P);
+      sl_status status = sl_net_hessian(&wide_net, &H, &j->net.w, &j->net.x,
+                                        &j->net.y, err);
+      free(H.data);
+      return status;
+    }
+  }
+}
+
+static job make_job(void) {
+  sl_int n = 100;
+  return (job){symmetric(SL_F64, n),  make(SL_F64, 2, n, n),
+               make(SL_F64, 2, n, n), make(SL_I64, 1, n, 0),
+               make(SL_F64, 1, n, 0), pose(&wide_net, 40)};
+}
+
+Test(num, stops_when_interrupted) {
+  sl_err err = {0};
+  job j = make_job();
+  for (int which = 0; which < 9; which++) {
+    OK(call_one(which, &j, &err));
+    sl_interrupt_set();
+    cr_assert_eq(call_one(which, &j, &err), SL_EINTR, "call %d", which);
+    sl_interrupt_clear();
+  }
+}
+
+Test(num, reports_when_memory_runs_out) {
+  sl_err err = {0};
+  job j = make_job();
+  for (int which = 0; which < 9; which++) {
+    int failures = 0;
+    for (int64_t k = 1; k < 20; k++) {
+      sl_malloc_fail_at(k);
+      sl_status status = call_one(which, &j, &err);
+      sl_malloc_fail_at(0);
+      cr_assert(status == SL_OK || status == SL_ENOMEM, "call %d: %s", which,
+                err.msg);
+      failures += status == SL_ENOMEM;
+    }
+    cr_assert_gt(failures, 0, "call %d never failed", which);
+  }
 }

@@ -5,6 +5,22 @@
 
 TestSuite(reduce, .fini = free_made);
 
+static void assert_near(const sl_tensor *x, sl_int p, real want, double tol,
+                        const char *what) {
+  double got = sl_get(x, p);
+  cr_assert(fabsl((real)got - want) <= (real)tol, "%s at %d: %.17g, expected "
+            "%.17g", what, (int)p, got, (double)want);
+}
+
+static void assert_same(const sl_tensor *a, const sl_tensor *b) {
+  cr_assert(sl_type_eq(&a->type, &b->type));
+  for (sl_int p = 0; p < sl_numel(&a->type); p++) {
+    double x = sl_get(a, p), y = sl_get(b, p);
+    cr_assert(memcmp(&x, &y, sizeof x) == 0, "at %d: %.17g and %.17g", (int)p,
+              x, y);
+  }
+}
+
 /* ---- reductions ---------------------------------------------------------- */
 
 /* The position in the result of the element at row-major position p. */
@@ -340,6 +356,7 @@ Test(reduce, matmul_of_batches) {
     sl_view_broadcast(&all, &shared, &b.type);
     check_matmul(&a, &all, false, false, &out); /* folded */
     check_matmul(&ah, &all, false, false, &oh);
+    check_matmul(&ah, &all, false, false, &out);
     sl_tensor left = random_tensor(SL_F64, SHAPE(m, k));
     sl_view_broadcast(&all, &left, &a.type);
     check_matmul(&all, &b, false, false, &out);
@@ -379,6 +396,7 @@ static void check_gather(sl_dtype d, int axis, const sl_tensor *idx) {
     }
   }
   sl_tensor out = make(d, n, shape), oh = hostile(&out);
+  sl_tensor upd = random_tensor(d, n, shape), uh = hostile(&upd);
   sl_err err;
   cr_assert_eq(sl_gather(&out, &x, idx, axis, &err), SL_OK, "%s", err.msg);
   cr_assert_eq(sl_gather(&oh, &h, idx, axis, &err), SL_OK);
@@ -394,11 +412,11 @@ static void check_gather(sl_dtype d, int axis, const sl_tensor *idx) {
     sl_int b = p % inner, i = p / inner % count, a = p / inner / count;
     sl_int from = (a * extent + sl_geti(idx, i)) * inner + b;
     cr_assert_eq(sl_get(&out, p), sl_get(&x, from));
-    sl_set(&want, from, sl_get(&want, from) + sl_get(&out, p),
-           sl_geti(&want, from) + sl_geti(&out, p));
+    sl_set(&want, from, sl_get(&want, from) + sl_get(&upd, p),
+           sl_geti(&want, from) + sl_geti(&upd, p));
   }
-  cr_assert_eq(sl_scatter(&sum, &oh, idx, axis, &err), SL_OK, "%s", err.msg);
-  cr_assert_eq(sl_scatter(&sh, &out, idx, axis, &err), SL_OK);
+  cr_assert_eq(sl_scatter(&sum, &uh, idx, axis, &err), SL_OK, "%s", err.msg);
+  cr_assert_eq(sl_scatter(&sh, &upd, idx, axis, &err), SL_OK);
   assert_same(&sum, &want);
   assert_same(&sh, &want);
 }

@@ -3,28 +3,29 @@
 local saddle = require "saddle"
 local T = saddle.tensor
 
+local function number(v) return type(v) == "number" and v or v:item() end
 local function near(got, want, tol, what)
+  got = number(got)
   if not (math.abs(got - want) <= (tol or 1e-9)) then
     error(("%s: got %.17g, expected %.17g"):format(what, got, want))
   end
 end
 
 local x = T{{1, 2}, {3, 4}}
-near((x:mm(x)):sum():item(), 54, nil, "matmul")
-near(x[1]:sum():item(), 3, nil, "view")
-near((x + x:t() * 2):sum():item(), 30, nil, "broadcast")
+near(x:mm(x):sum(), 54, nil, "matmul")
+near(x[1][2], 2, nil, "view")
+near((x + x:t() * 2):sum(), 30, nil, "broadcast")
 local w = T.eigh(x:mm(x:t()))
-near(w:sum():item(), 30, 1e-9, "eigenvalues")
+near(w:sum(), 30, 1e-9, "eigenvalues")
 
 local rng = saddle.random.new(7)
-near(rng:normal{500}:mean():item(), 0, 0.2, "normals")
+near(rng:normal{500}:mean(), 0, 0.2, "normals")
 
-local function f(v) return 5 * v[1]^2 - v[2]^2 + (v * v):sum():tanh() end
+local function f(v) return 5 * v[1]^2 - v[2]^2 + saddle.tensor.tanh((v * v):sum()) end
 local at = T{0.3, -0.2}
 local g = saddle.grad(f)(at)
 local h = 1e-6
 local up, down = f(T{0.3 + h, -0.2}), f(T{0.3 - h, -0.2})
-local function number(v) return type(v) == "number" and v or v:item() end
 near(g[1], (number(up) - number(down)) / (2 * h), 1e-6, "gradient")
 local H = saddle.hessian(f, at)
 near(H[1][2], H[2][1], 1e-12, "symmetry")

@@ -253,7 +253,9 @@ local function mark_notes(map, panel, xr, yr, letter)
       end
     elseif x == x and y == y then
       local x1, y1 = note.x1, note.y1
-      if note.coords == "axes" then x1, y1 = M.share(xr, x1), M.share(yr, y1) end
+      if note.coords == "axes" then
+        x1, y1 = M.share(xr, x1), M.share(yr, y1)
+      end
       mark_segment(map, x, y, x1, y1)
     end
   end

@@ -243,7 +243,9 @@ local function check_edges(edges, where)
       core.fail(where .. ": bins: edges must increase")
     end
   end
-  if #edges < 2 then core.fail(where .. ": bins: two edges or more are needed") end
+  if #edges < 2 then
+    core.fail(where .. ": bins: two edges or more are needed")
+  end
   return edges
 end
 

@@ -379,7 +379,8 @@ function Figure:save(path, opts)
   check_path(path, "save")
   local terminal = terminal_for(path, "save")
   local dpi = style.positive(opts.dpi, "save: dpi")
-  local out <close> = render(self, "save", terminal(self, dpi), terminal_words(path),
+  local out <close> = render(self, "save", terminal(self, dpi),
+                             terminal_words(path),
                              style.positive(opts.timeout, "save: timeout"))
   local ok, why = out:save(path)
   if not ok then core.fail("save: " .. why) end

@@ -18,36 +18,29 @@ local function valid(text)
   return table.concat(out)
 end
 
-local function single(text)
-  return "'" .. text:gsub("%c", " "):gsub("'", "''") .. "'"
+-- Our own doubled quotes would do inside a string, but gnuplot takes two at its
+-- beginning for an empty one, so quotes and control characters are spelt by
+-- code.
+local function expression(s)
+  local parts = {}
+  for plain, special in (s .. "\0"):gmatch("([^%c']*)([%c'])") do
+    if plain ~= "" then parts[#parts + 1] = "'" .. plain .. "'" end
+    if special ~= "\0" then
+      parts[#parts + 1] = ("sprintf('%%c',%d)"):format(special:byte())
+    end
+  end
+  return #parts > 0 and table.concat(parts, ".") or "''"
 end
 
 -- text(s): a gnuplot string expression with the value s. Newlines stay, other
 -- control characters become blanks.
 function M.text(s)
-  local lines = {}
   s = valid(tostring(s)):gsub("\r\n?", "\n")
-  for line in (s .. "\n"):gmatch("(.-)\n") do
-    lines[#lines + 1] = single(line)
-  end
-  return table.concat(lines, '."\\n".')
+  return expression((s:gsub("[^\n%C]", " ")))
 end
 
--- path(s): the same for a file name, every byte kept but those that cannot be
--- in a command line: they go through sprintf's %c.
-function M.path(s)
-  local parts = {}
-  local function put(part)
-    if #part > 0 then parts[#parts + 1] = part end
-  end
-  for plain, control in (s .. "\0"):gmatch("([^%c]*)(%c)") do
-    if plain ~= "" then put("'" .. plain:gsub("'", "''") .. "'") end
-    if control ~= "\0" then
-      put(("sprintf('%%c', %d)"):format(control:byte()))
-    end
-  end
-  return #parts > 0 and table.concat(parts, ".") or "''"
-end
+-- path(s): the same for a file name, every byte kept.
+M.path = expression
 
 -- comment(s): safe after "# ": one line, and no backslash that would join the
 -- next one to it.

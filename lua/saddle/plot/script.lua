@@ -34,7 +34,7 @@ end
 
 local function title_of(layer)
   if layer.label == nil then return "notitle" end
-  return "title " .. q(layer.label) .. " noenhanced"
+  return "title " .. q(layer.shown) .. " noenhanced"
 end
 
 -- One element of the plot command. Without data the legend still shows it.
@@ -83,7 +83,9 @@ end
 -- Breaks a line longer than `room` characters between words, into as few lines
 -- as it takes, of about one length.
 local function wrap(text, room)
-  if not text or text:find("\n") or letters_in(text) <= room then return text end
+  if not text or text:find("\n") or letters_in(text) <= room then
+    return text
+  end
   local fewest = #fill_lines(text, room)
   local narrow = math.ceil(letters_in(text) / fewest)
   while #fill_lines(text, narrow) > fewest do narrow = narrow + 1 end
@@ -104,12 +106,14 @@ local function colored(panel)
   return false
 end
 
-local function legend_entries(panel)
+-- Lines in the legend and the letters of the longest, labels broken to fit.
+local function legend_entries(panel, room)
   local count, longest = 0, 0
   for _, layer in ipairs(panel.layers) do
     if layer.label then
-      count = count + lines_in(layer.label)
-      for line in (layer.label .. "\n"):gmatch("(.-)\n") do
+      layer.shown = wrap(layer.label, room)
+      count = count + lines_in(layer.shown)
+      for line in (layer.shown .. "\n"):gmatch("(.-)\n") do
         longest = math.max(longest, letters_in(line))
       end
     end
@@ -120,10 +124,10 @@ end
 -- Where the legend stands, and how many rows it takes below the panel.
 local function legend_place(panel, geo)
   local where = panel.opts.legend
-  local count, longest = legend_entries(panel)
-  if where == false or count == 0 then return nil end
   local size = (panel.theme.fontsize - 1) / 72
   local letter = EM * size / geo.width
+  local count, longest = legend_entries(panel, math.max(8, 0.9 / letter - 8))
+  if where == false or count == 0 then return nil end
   local w = (longest + 7.5) * letter
   local h = (count * 1.3 + 0.8) * size / geo.height
   if where == "best" then
@@ -191,7 +195,8 @@ local function user_tics(tics, rotated)
   local parts = {}
   for i, v in ipairs(tics) do
     if type(v) == "table" then
-      parts[i] = ("%s %s"):format(q(v[1]), num(v[2]))
+      -- A tic's text is a format of its own: its percent signs are doubled.
+      parts[i] = ("%s %s"):format(q((v[1]:gsub("%%", "%%%%"))), num(v[2]))
     else
       parts[i] = num(v)
     end
@@ -238,7 +243,9 @@ local function put_tics(state, panel, geo, axis, word)
   if axis == "x" and user == nil and geo.names then
     where = user_tics(geo.names, geo.rotated)
   end
-  if not geo.rotated or axis ~= "x" then look = look .. "norotate autojustify " end
+  if not geo.rotated or axis ~= "x" then
+    look = look .. "norotate autojustify "
+  end
   if not geo.space and axis ~= "c" and not state.plain then
     look = look .. (axis == "x" and "offset 0,0.35 " or "offset 0.5,0 ")
   end
