@@ -1,14 +1,19 @@
 -- critical_points.lua: where are the critical points of a real network's error
 -- surface, and does their index grow with their error?
--- A tanh network 100-5-10 (565 parameters, l2 = 1e-3) on 1,000 images of
--- Fashion-MNIST at 10 x 10. Searches start from points of saddle-free Newton
--- runs, chosen uniformly in loss and partly with noise, and from random
--- weights; each end point is verified, its exact Hessian taken, and all are
--- shown, unconverged ones as such.
--- Expected answer: verified critical points from the lowest training error up
--- to the constant predictor at 90 %, whose index is 45 = 9 x 5 (nine
--- directions in which classes differ, for each of the five idle units); the
--- index grows with the error; none of the high ones is a minimum.
+-- A tanh network 100-5-10 (565 parameters, l2 = 1e-3) on the first 1,000
+-- images of Fashion-MNIST at 10 x 10. Searches for critical points start from
+--   units   minima of the networks with 0 .. 5 of the five hidden units, the
+--           idle units at zero, all with noise
+--   run     points of saddle-free Newton runs, uniform in loss, half with noise
+--   random  random weights of several sizes
+-- by damped Newton and by Newton-MR. Each end point is verified, and its exact
+-- Hessian taken; what did not converge is shown as such.
+-- Expected answer: verified points at all heights, from minima at about 7 %
+-- training error to the constant predictor at 88.5 %, whose index is 45 =
+-- 5 x 9 (every idle unit can start to tell classes apart in nine directions);
+-- the index grows with the error, and no high point is a minimum. Searches
+-- from `run` and `random` mostly end gradient-flat or unconverged, as Frye et
+-- al. 2019 report.
 -- Sources: Dauphin et al. 2014, figure 1 and appendix C; Frye et al. 2019.
 -- Run time: under 2 minutes on two cores; --quick under 20 s.
 -- Usage: saddle critical_points.lua [--quick] [--out DIR]
@@ -27,21 +32,63 @@ end
 
 -- ---- the surface ----------------------------------------------------------
 
-local SAMPLES, L2 = 1000, 1e-3
+local SAMPLES, L2, UNITS = 1000, 1e-3, 5
 local data = saddle.data.fashion_mnist{n = SAMPLES}:downsample(10, 10)
   :normalize "standard"
-local net = nn.mlp{100, 5, 10, activation = "tanh"}
-local obj = nn.objective(net, data, "cross_entropy", {l2 = L2})
+
+local function surface(units)
+  local net = nn.mlp{100, units, 10, activation = "tanh"}
+  return net, nn.objective(net, data, "cross_entropy", {l2 = L2})
+end
+
+local net, obj = surface(UNITS)
 local P = net:dim()
-print(("Fashion-MNIST at 10 x 10, %d images; tanh 100-5-10, P = %d, l2 = %g; "
-  .. "Hessian by %s"):format(SAMPLES, P, L2, obj:path()))
+print(("Fashion-MNIST at 10 x 10, %d images; tanh 100-%d-10, P = %d, l2 = %g")
+  :format(SAMPLES, UNITS, P, L2))
+print("exact Hessian by " .. obj:path())
 
 -- ---- where searches start ---------------------------------------------------
 
 local rng = saddle.random.new(1)
-local starts = {}
+local starts, runs = {}, {}
 
 local function start(from, w) starts[#starts + 1] = {from = from, w = w} end
+local function noise(size) return size * rng:normal{P} end
+
+-- The parameters of a network with fewer units, with idle units at zero.
+local function embed(small, w, units)
+  local big = T.zeros{P}
+  local a, b = small:views(w), net:views(big)
+  b.layer1.weight[{"1:" .. units, ":"}] = a.layer1.weight
+  b.layer1.bias[{"1:" .. units}] = a.layer1.bias
+  b.layer2.weight[{":", "1:" .. units}] = a.layer2.weight
+  b.layer2.bias[{":"}] = a.layer2.bias
+  return big
+end
+
+local function train(units)
+  local small, o = surface(units)
+  local run = optim.minimize(o, small:init(rng), {method = "sfn", steps = 60,
+    tol = 1e-6, record = 1, progress = "training"})
+  if units == UNITS then runs[#runs + 1] = run end
+  return embed(small, run.w, units), run
+end
+
+local REPEATS = quick and 1 or 4
+start("0 units", noise(1e-3))
+for units = 1, UNITS do
+  if not quick or units == 2 or units == UNITS then
+    for _ = 1, units < UNITS and REPEATS or math.min(REPEATS, 3) do
+      local w, run = train(units)
+      start(units .. (units > 1 and " units" or " unit"), w + noise(1e-3))
+      if not quick then
+        print(("%d of %d units: saddle-free Newton, %2d steps, %-9s loss "
+          .. "%.3f -> %.3f"):format(units, UNITS, run.steps, run.status,
+          run.values[1], run.value))
+      end
+    end
+  end
+end
 
 -- The point of a run whose loss is nearest to `level`.
 local function nearest(run, level)
@@ -54,38 +101,27 @@ local function nearest(run, level)
   return run.path[best]
 end
 
-local RUNS, LEVELS = quick and 1 or 3, quick and 4 or 12
-for r = 1, RUNS do
-  local run = optim.minimize(obj, net:init(rng) * 0.5, {method = "sfn",
-    steps = quick and 12 or 25, record = 1, progress = "training"})
-  local high, low = run.values[1], run.values[#run.values]
-  print(("run %d: saddle-free Newton, %d steps, loss %.3f -> %.3f, training "
-    .. "error %.1f %%"):format(r, run.steps, high, low,
-                               100 * obj:error(run.w)))
+local LEVELS = quick and 1 or 4
+for r = 1, math.min(#runs, 2) do
+  local high, low = runs[r].values[1], runs[r].value
   for i = 1, LEVELS do
-    local w = nearest(run, low + (high - low) * (i - 1) / (LEVELS - 1))
-    if i % 2 == 0 then w = w + 1e-2 * rng:normal{P} end
-    start("run", w)
+    local w = nearest(runs[r], low + (high - low) * (i - 0.5) / LEVELS)
+    start("run", i % 2 == 0 and w + noise(1e-2) or w)
   end
 end
-
-local SCALES = quick and {0.05, 0.5} or {0.02, 0.05, 0.1, 0.2, 0.3, 0.5}
-for _, scale in ipairs(SCALES) do
-  for _ = 1, quick and 1 or 3 do
-    start("random", (2 * rng:uniform{P} - 1) * scale)
-  end
+for _, size in ipairs(quick and {0.3} or {0.05, 0.1, 0.3, 0.5, 1}) do
+  start("random", (2 * rng:uniform{P} - 1) * size)
 end
 
 -- ---- search and verify ------------------------------------------------------
 
-local methods = {"newton"}
 local found = {}
 local clock = saddle.clock()
 for i, s in ipairs(starts) do
-  for m, method in ipairs(methods) do
+  for m, method in ipairs{"newton", "newton_mr"} do
     if not quick or (i + m) % 2 == 0 then
-      local cp = critical.find(obj, s.w, {method = method,
-        steps = quick and 30 or 80,
+      local cp = critical.find(obj, s.w, {method = method, steps = 60,
+        patience = quick and 6 or 12,
         progress = ("search %d of %d"):format(i, #starts)})
       cp.from = s.from
       found[#found + 1] = cp
@@ -96,33 +132,141 @@ local seconds = saddle.clock() - clock
 
 -- ---- the table ----------------------------------------------------------------
 
-local verified, counts = {}, {}
+local verified, others, counts = {}, {}, {}
 for _, cp in ipairs(found) do
-  if cp.critical then verified[#verified + 1] = cp end
+  local list = cp.critical and verified or others
+  list[#list + 1] = cp
   counts[cp.class] = (counts[cp.class] or 0) + 1
 end
-local groups = critical.distinct(verified, {net = net})
 
 local function row(cp, times)
-  print(("  %5.1f  %8.5f  %7.1e  %7.1e  %4d %4d %4d  %.4f  %-13s %5s  %s")
+  print(("%6.1f %8.5f %8.1e %8.1e %4d %3d %4d %7.4f  %-13s %4s  %-9s %s")
     :format(100 * cp.error, cp.value, cp.grad_norm, cp.r, cp.n_neg, cp.n_zero,
-    cp.n_pos, cp.alpha, cp.class, times, cp.method .. " from " .. cp.from))
+    cp.n_pos, cp.alpha, cp.class, times, cp.method, cp.from))
+end
+
+local function heading(title)
+  print("\n" .. title)
+  print(" err %     loss      |g|        r   n-  n0   n+   alpha  class"
+    .. "         found  method and start")
 end
 
 local function by_value(a, b) return a.value < b.value end
 
-print("\nVerified critical points, up to permutation and sign of hidden units")
-local head = "  err %      loss      |g|        r    n-   n0   n+   alpha  "
-  .. "class         times  method and start (first time found)"
-print(head)
+local groups = critical.distinct(verified, {net = net})
 table.sort(groups, by_value)
-for _, g in ipairs(groups) do row(g.point, g.times) end
-
-print("\nEnd points that are not critical points")
-print(head)
-local others = {}
-for _, cp in ipairs(found) do
-  if not cp.critical then others[#others + 1] = cp end
+if quick then
+  heading "Every search"
+  for _, cp in ipairs(found) do row(cp, "") end
+else
+  heading "Verified critical points, up to permutation and sign of units"
+  for _, g in ipairs(groups) do row(g.point, g.times) end
+  heading "End points of searches that are not critical points"
+  table.sort(others, by_value)
+  for _, cp in ipairs(others) do row(cp, "") end
 end
-table.sort(others, by_value)
-for _, cp in ipairs(others) do row(cp, "-") end
+
+-- ---- the digest -----------------------------------------------------------
+
+-- Spearman's rank correlation; ties share their mean rank.
+local function ranks(list)
+  local r = {}
+  for i, x in ipairs(list) do
+    local below, same = 0, 0
+    for _, y in ipairs(list) do
+      if y < x then below = below + 1 elseif y == x then same = same + 1 end
+    end
+    r[i] = below + (same + 1) / 2
+  end
+  return r
+end
+
+local function correlation(a, b)
+  local n, ma, mb = #a, 0, 0
+  for i = 1, n do ma, mb = ma + a[i] / n, mb + b[i] / n end
+  local ab, aa, bb = 0, 0, 0
+  for i = 1, n do
+    ab = ab + (a[i] - ma) * (b[i] - mb)
+    aa, bb = aa + (a[i] - ma)^2, bb + (b[i] - mb)^2
+  end
+  return ab / math.sqrt(aa * bb)
+end
+
+local parts = {}
+for _, class in ipairs{"minimum", "saddle", "maximum", "degenerate",
+                       "gradient_flat", "unconverged"} do
+  parts[#parts + 1] = ("%d %s"):format(counts[class] or 0, class)
+end
+print(("\n%d searches: %s"):format(#found, table.concat(parts, ", ")))
+print(("%d verified, %d of them distinct; %.0f verified points a minute")
+  :format(#verified, #groups, 60 * #verified / seconds))
+
+local errors, alphas, sharp = {}, {}, true
+for i, g in ipairs(groups) do
+  local cp = g.point
+  errors[i], alphas[i] = cp.error, cp.alpha
+  sharp = sharp and cp.certain and cp.grad_norm <= 1e-8
+    and cp.eta <= 1e-6 * (1 + cp.w:norm())
+end
+print(("rank correlation of error and index over the distinct points: %.3f")
+  :format(correlation(ranks(errors), ranks(alphas))))
+print("every verified point has |g| <= 1e-8, a predicted distance <= 1e-6 and "
+  .. "one inertia at all tolerances: " .. (sharp and "yes" or "no"))
+
+local top = groups[#groups].point
+print(("the highest one: error %.1f %%, loss %.5f, index %d, class %s")
+  :format(100 * top.error, top.value, top.index, top.class))
+
+-- ---- the figure -----------------------------------------------------------
+
+local looks = {
+  {"unconverged", "unconverged", "cross", "#b0b0b0", 1},
+  {"gradient_flat", "gradient-flat", "opentriangle", "#8c8c8c", 1.1},
+  {"degenerate", "degenerate", "diamond", 4, 1.2},
+  {"saddle", "saddle", "circle", 1, 1.2},
+  {"minimum", "minimum", "square", 2, 1.2},
+}
+
+local fig = saddle.plot.figure{panels = {1, 2}, size = {7, 3}}
+local left = fig:panel(1)
+left:set{xlabel = "index α (share of negative eigenvalues)",
+         ylabel = "training error (%)", title = "critical points",
+         yrange = {0, 100}, legend = "bottom right"}
+for _, look in ipairs(looks) do
+  local xs, ys = {}, {}
+  for _, cp in ipairs(found) do
+    if cp.class == look[1] then
+      xs[#xs + 1], ys[#ys + 1] = cp.alpha, 100 * cp.error
+    end
+  end
+  if #xs > 0 then
+    left:scatter(xs, ys, {label = look[2], marker = look[3], color = look[4],
+                          size = look[5]})
+  end
+end
+
+-- Eigenvalue densities at the lowest, a middle and the highest point.
+local function middle()
+  local best, gap = groups[1], math.huge
+  for _, g in ipairs(groups) do
+    if math.abs(g.point.error - 0.3) < gap then
+      best, gap = g, math.abs(g.point.error - 0.3)
+    end
+  end
+  return best
+end
+
+local right = fig:panel(2)
+right:set{xlabel = "eigenvalue of the Hessian", ylabel = "density", logy = true,
+          title = "exact Hessian spectra"}
+local three = {groups[1], middle(), groups[#groups]}
+for i, g in ipairs(three) do
+  local cp = g.point
+  right:hist(cp.eigenvalues, {bins = 60, density = true, outline = true,
+    color = i, label = ("error %.1f %%, index %d"):format(100 * cp.error,
+                                                          cp.index)})
+end
+right:vline(0)
+os.execute('mkdir -p "' .. out .. '"')
+fig:save(out .. "/critical_points.svg")
+print("figure: " .. out .. "/critical_points.svg")

@@ -122,7 +122,9 @@ local function check_literals(file, code)
       local s, e = code:find("%f[%w_]" .. name .. "%s*%(", from)
       if not s then break end
       local text, first = argument(code, e, n)
-      if text and first ~= '"' and not text:match("^const char") then
+      local either = text and text:match('^[^"]-%?%s*"[^"]*"%s*:%s*"')
+      if text and first ~= '"' and not either
+          and not text:match("^const char") then
         complain(file, line_at(code, s), name .. ": format is no literal")
       end
       from = e + 1

@@ -406,21 +406,16 @@ end
 
 local VMAP_OPTIONS = {axes = false}
 
-local function lane_count(leaves, axes)
+local function lane_count(leaves, mapped)
   local size, first
   for i, leaf in ipairs(leaves) do
-    local text, shape = G.type(leaf)
-    local axis = axes[i]
-    if axis then
-      local n = shape[axis]
-      if n == nil then
-        core.fail(("vmap: argument leaf %d is %s: it has no axis %d")
-          :format(i, text, axis))
-      end
-      if size ~= nil and n ~= size then
-        core.fail(("vmap: axes differ in size: leaf %d has %d, leaf %d has %d")
-          :format(first, size, i, n))
-      end
+    local _, shape = G.type(leaf)
+    local n = shape[1]
+    if mapped[i] and size ~= nil and n ~= size then
+      core.fail(("vmap: axes differ in size: leaf %d has %d, leaf %d has %d")
+        :format(first, size, i, n))
+    end
+    if mapped[i] then
       size, first = n, first or i
     end
   end
@@ -430,18 +425,42 @@ local function lane_count(leaves, axes)
   return size
 end
 
--- Moves axis a of a value to the front.
-local function to_front(value, axis)
+-- One axis, or false, for each of n arguments.
+local function check_axes(axes, n)
+  if type(axes) ~= "table" then
+    core.fail("vmap: option axes: expected a table with an axis or false " ..
+      "for each argument, got " .. type(axes))
+  end
+  if #axes > n then
+    core.fail(("vmap: option axes: names %d arguments, the function got %d")
+      :format(#axes, n))
+  end
+  for i = 1, #axes do
+    local axis = math.tointeger(axes[i])
+    if axes[i] and (axis == nil or axis < 1) then
+      core.fail(("vmap: option axes: expected an axis or false for argument " ..
+        "%d, got %s"):format(i, tostring(axes[i])))
+    end
+  end
+end
+
+-- Moves an axis of leaf i to the front.
+local function to_front(leaf, axis, i)
+  local text, shape = G.type(leaf)
+  if shape[axis] == nil then
+    core.fail(("vmap: argument leaf %d is %s: it has no axis %d")
+      :format(i, text, axis))
+  end
   if axis == 1 then
-    return value
+    return leaf
   end
   local axes = {axis}
-  for a = 1, value.ndim do
+  for a = 1, #shape do
     if a ~= axis then
       axes[#axes + 1] = a
     end
   end
-  return value:permute(axes)
+  return leaf:permute(axes)
 end
 
 -- Per argument its leaves; per leaf its mapped axis (false: shared).
@@ -452,8 +471,9 @@ local function vmap_arguments(args, n, axes)
     local axis = axes == nil and 1 or axes[i] or false
     trees[i] = {node = node, first = #leaves + 1, count = #list}
     for _, leaf in ipairs(list) do
-      leaves[#leaves + 1] = axis and to_front(leaf, axis) or leaf
-      mapped[#leaves] = axis and 1
+      local k = #leaves + 1
+      leaves[k] = axis and to_front(leaf, math.tointeger(axis), k) or leaf
+      mapped[k] = axis and true
     end
   end
   return leaves, trees, mapped
@@ -477,6 +497,9 @@ function M.vmap(f, opts)
   local axes = opts.axes or nil
   return function(...)
     local n = select("#", ...)
+    if axes then
+      check_axes(axes, n)
+    end
     local leaves, trees, mapped = vmap_arguments({...}, n, axes)
     local size = lane_count(leaves, mapped)
     local t = trace_static(f, "vmap", leaves, function(tr, leaf, i)
@@ -498,6 +521,17 @@ function M.vmap(f, opts)
   end
 end
 
+-- A value that is no leaf, as text: strings quoted, since separators may occur
+-- in them; objects by address, which stays theirs while the entry holds them.
+local function identity(value)
+  local kind = type(value)
+  if kind == "string" then
+    return ("%q"):format(value)
+  end
+  local simple = kind == "nil" or kind == "boolean"
+  return simple and tostring(value) or kind .. (":%p"):format(value)
+end
+
 -- What a compiled function is keyed by: structure, shapes and dtypes of
 -- tensors; numbers are arguments; anything else is itself part of the key.
 local function signature(args, n)
@@ -516,7 +550,7 @@ local function signature(args, n)
       key[#key + 1] = "}"
       return {node = node, count = #list}
     else
-      key[#key + 1] = type(value) .. ":" .. tostring(value)
+      key[#key + 1] = identity(value)
       return {static = value}
     end
     return {node = 1, count = 1}
@@ -529,14 +563,15 @@ local function signature(args, n)
   return table.concat(key, ";"), leaves, trees
 end
 
--- A structure as text: "a,b{1,2}".
+-- A structure as text: ("a".,"b"(1.,2.)).
 function M.structure(node)
   if type(node) == "number" then
     return "."
   end
   local parts = {}
   for i, k in ipairs(node.keys) do
-    parts[i] = tostring(k) .. M.structure(node[i])
+    local key = type(k) == "string" and ("%q"):format(k) or tostring(k)
+    parts[i] = key .. M.structure(node[i])
   end
   return "(" .. table.concat(parts, ",") .. ")"
 end
@@ -558,6 +593,7 @@ local function jit_entry(f, leaves, trees)
   local t = trace_static(f, "jit", leaves, G.like, function(x)
     return jit_arguments(trees, x)
   end)
+  t.held = trees -- keeps what the key names by address
   if not G.symbolic(t.tr) then
     t.program = G.compile(t.tr, t.y)
   end

@@ -46,6 +46,10 @@ int app_run_init(lua_State *L);
 bool app_run_words(lua_State *L, char **argv, int end);
 int app_run_script(lua_State *L, char **argv);
 
+/* app_settle_environment: what libraries read when they are loaded; may start
+** the program once more. */
+void app_settle_environment(char **argv);
+
 /* app_find_lua: appends to package.path the folder that holds
 ** saddle/init.lua, found from the place of the running binary. */
 void app_find_lua(lua_State *L);

@@ -108,6 +108,7 @@ static int protected_main(lua_State *L) {
 }
 
 int main(int argc, char **argv) {
+  app_settle_environment(argv);
   if (argv[0] != NULL && argv[0][0] != '\0') {
     app_name = argv[0];
   }

@@ -22,8 +22,8 @@ typedef struct sl_process {
 ** own, so that the terminal's Ctrl-C does not reach it. argv is
 ** NULL-terminated; env, NULL or a NULL-terminated list of "NAME=value", is put
 ** over the inherited environment.
-** errors: SL_EIO, the message names argv[0]; *missing (may be NULL) tells a
-** program that is not installed from other failures. After one *p is closed. */
+** errors: SL_EIO, the message names argv[0]; *p is then closed, and *missing
+** (missing may be NULL) tells a program that is not installed from others. */
 sl_status sl_process_start(sl_process *p, const char *const *argv,
                            const char *const *env, bool *missing, sl_err *err);
 

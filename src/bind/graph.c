@@ -67,6 +67,9 @@ static int push_input(lua_State *L, const sl_type *type, int value) {
   }
   lua_rawseti(L, -2, t->g.ninput);
   lua_pop(L, 1);
+  if (value != 0) {
+    sl_note_bound(L, 1, t->g.ninput, value);
+  }
   sl_newsym(L, 1, node);
   return 1;
 }
@@ -155,8 +158,10 @@ static int trace_bind(lua_State *L) {
     sl_raisef(L, "bind: expected an input and a tensor of its type");
   }
   lua_getiuservalue(L, 1, TRACE_INPUTS);
+  int k = (int)sl_node_attr(&t->g, x)[0] + 1;
   lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, sl_node_attr(&t->g, x)[0] + 1);
+  lua_rawseti(L, -2, k);
+  sl_note_bound(L, 1, k, 3);
   return 0;
 }
 

@@ -73,39 +73,8 @@ static void gather_mask(lua_State *L, int x, const sl_selection *s) {
   sl_apply(L, SL_OP_gather, 2, args, 2, attr);
 }
 
-/* Pushes x selected by `count` selectors at stack index `first`. */
-static void push_selected(lua_State *L, int x, int first, int count) {
-  sl_selection s;
-  sl_checkvalue(L, x, &s.type);
-  sl_select(L, &s, first, count);
-  const sl_tensor *t = sl_totensor(L, x);
-  if (s.mask != 0) {
-    gather_mask(L, x, &s);
-  } else if (t == NULL) {
-    trace_view(L, x, &s);
-  } else {
-    sl_tensor view = *t;
-    view_of(&s, &view);
-    sl_newview(L, x, &view);
-  }
-  if (s.nlist > 0) {
-    gather_lists(L, &s);
-  }
-  sl_unbox(L);
-}
-
-/* The table at idx spread on the stack; returns how many. */
-static int spread(lua_State *L, int idx) {
-  int n = (int)lua_rawlen(L, idx);
-  luaL_checkstack(L, n + 8, "selectors");
-  for (int i = 1; i <= n; i++) {
-    lua_rawgeti(L, idx, i);
-  }
-  return n;
-}
-
-static void push_element(lua_State *L, const sl_tensor *t, sl_int at) {
-  const sl_int k = at * t->stride[0];
+/* The element k strides from the first of t. */
+static void push_element(lua_State *L, const sl_tensor *t, sl_int k) {
   switch (t->type.dtype) {
     case SL_F64:
       lua_pushnumber(L, ((const double *)t->data)[k]);
@@ -121,6 +90,40 @@ static void push_element(lua_State *L, const sl_tensor *t, sl_int at) {
   }
 }
 
+/* Pushes x selected by `count` selectors at stack index `first`. */
+static void push_selected(lua_State *L, int x, int first, int count) {
+  sl_selection s;
+  sl_checkvalue(L, x, &s.type);
+  sl_select(L, &s, first, count);
+  const sl_tensor *t = sl_totensor(L, x);
+  if (s.mask != 0) {
+    gather_mask(L, x, &s);
+  } else if (t == NULL) {
+    trace_view(L, x, &s);
+  } else {
+    sl_tensor view = *t;
+    view_of(&s, &view);
+    if (view.type.ndim == 0 && s.n > 0) {
+      push_element(L, &view, 0);
+      return;
+    }
+    sl_newview(L, x, &view);
+  }
+  if (s.nlist > 0) {
+    gather_lists(L, &s);
+  }
+}
+
+/* The table at idx spread on the stack; returns how many. */
+static int spread(lua_State *L, int idx) {
+  int n = (int)lua_rawlen(L, idx);
+  luaL_checkstack(L, n + 8, "selectors");
+  for (int i = 1; i <= n; i++) {
+    lua_rawgeti(L, idx, i);
+  }
+  return n;
+}
+
 static void outside(lua_State *L, const sl_type *type, sl_int i) {
   char buf[160];
   sl_raisef(L, "index: %lld is outside axis 1 of %s", (long long)i,
@@ -130,12 +133,18 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
 void sl_index_first(lua_State *L, int idx, sl_int i) {
   const sl_tensor *t = sl_totensor(L, idx);
   sl_type type;
-  if (t != NULL && t->type.ndim == 1) {
-    sl_int at = sl_select_at(i, t->type.shape[0]);
-    if (at >= 0) {
-      push_element(L, t, at);
-      return;
-    }
+  sl_int at = t != NULL && t->type.ndim > 0
+                  ? sl_select_at(i, t->type.shape[0])
+                  : -1;
+  if (at >= 0 && t->type.ndim == 1) {
+    push_element(L, t, at * t->stride[0]);
+    return;
+  }
+  if (at >= 0) {
+    sl_tensor view;
+    sl_view_index(&view, t, 0, at);
+    sl_newview(L, idx, &view);
+    return;
   }
   sl_checkvalue(L, idx, &type);
   if (type.ndim == 0) {

@@ -68,14 +68,14 @@ sl_node sl_checknode(lua_State *L, int idx, int trace) {
 /* ---- making ------------------------------------------------------------------ */
 
 sl_trace *sl_newtrace(lua_State *L, bool isstatic) {
-  sl_trace *t = lua_newuserdatauv(L, sizeof *t, 4);
+  sl_trace *t = lua_newuserdatauv(L, sizeof *t, TRACE_BOUND);
   sl_graph_init(&t->g);
   t->serial = atomic_fetch_add(&serials, 1) + 1;
   t->open = true;
   t->isstatic = isstatic;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
   lua_setmetatable(L, -2);
-  for (int k = TRACE_INPUTS; k <= TRACE_VERSIONS; k++) {
+  for (int k = TRACE_INPUTS; k <= TRACE_BOUND; k++) {
     lua_newtable(L);
     lua_setiuservalue(L, -2, k);
   }
@@ -149,20 +149,36 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   return capture(L, trace, idx);
 }
 
-void sl_check_versions(lua_State *L, int trace) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  lua_getiuservalue(L, trace, TRACE_CAPTURES);
-  lua_getiuservalue(L, trace, TRACE_VERSIONS);
-  for (int k = 1; k <= t->g.ncapture; k++) {
+void sl_note_bound(lua_State *L, int trace, int k, int idx) {
+  lua_getiuservalue(L, trace, TRACE_BOUND);
+  lua_pushinteger(L, (lua_Integer)sl_tensor_version(L, idx));
+  lua_rawseti(L, -2, k);
+  lua_pop(L, 1);
+}
+
+/* Values 1 .. n of one user value against their versions in another; those
+** without a version are not bound yet. */
+static void check_list(lua_State *L, int trace, int values, int versions,
+                       int n) {
+  lua_getiuservalue(L, trace, values);
+  lua_getiuservalue(L, trace, versions);
+  for (int k = 1; k <= n; k++) {
     lua_rawgeti(L, -2, k);
-    lua_rawgeti(L, -2, k);
-    if (lua_tointeger(L, -1) != (lua_Integer)sl_tensor_version(L, -2)) {
+    bool noted = lua_rawgeti(L, -2, k) == LUA_TNUMBER;
+    if (noted &&
+        lua_tointeger(L, -1) != (lua_Integer)sl_tensor_version(L, -2)) {
       sl_raisef(L, "a tensor the traced function refers to was changed in "
                    "place after it was used: change a copy() of it");
     }
     lua_pop(L, 2);
   }
   lua_pop(L, 2);
+}
+
+void sl_check_versions(lua_State *L, int trace) {
+  const sl_trace *t = lua_touserdata(L, trace);
+  check_list(L, trace, TRACE_INPUTS, TRACE_BOUND, t->g.ninput);
+  check_list(L, trace, TRACE_CAPTURES, TRACE_VERSIONS, t->g.ncapture);
 }
 
 /* ---- operations ------------------------------------------------------------------ */

@@ -1,13 +1,15 @@
 /* trace.h: what trace.c (symbolic tensors) and graph.c (transforms on traces)
 ** share. A trace owns one graph; its user values anchor what the graph refers
 ** to: 1 the values bound to inputs, 2 the captured tensors, 3 their numbers by
-** identity, 4 the captured tensors' versions when they were met. MIT licence. */
+** identity, 4 the captured tensors' versions when they were met, 5 the versions
+** of the values bound to inputs.  MIT licence. */
 #ifndef SL_TRACE_H
 #define SL_TRACE_H
 
 #include "bind/bind.h"
 
-enum { TRACE_INPUTS = 1, TRACE_CAPTURES, TRACE_NUMBERS, TRACE_VERSIONS };
+enum { TRACE_INPUTS = 1, TRACE_CAPTURES, TRACE_NUMBERS, TRACE_VERSIONS,
+       TRACE_BOUND };
 
 typedef struct sl_trace {
   sl_graph g;
@@ -31,7 +33,10 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d);
 /* Pushes nout values: the results when all that is needed is concrete, else
 ** symbolic tensors of the innermost trace they depend on. */
 void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs);
-/* Raises when a captured tensor was written to since it was captured. */
+/* Records the version of the value at idx, which input k (from 1) is bound to.
+*/
+void sl_note_bound(lua_State *L, int trace, int k, int idx);
+/* Raises when a captured tensor or an argument was written to since then. */
 void sl_check_versions(lua_State *L, int trace);
 
 #endif

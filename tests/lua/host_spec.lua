@@ -269,5 +269,47 @@ print(system.interrupted())]])
   t.eq(text, "best so far\nfalse\tpassed on\nfalse\n")
 end)
 
+-- Runs a script and presses Ctrl-C n times, a fifth of a second apart, once the
+-- script has said that it runs.
+local function pressed(script, n)
+  local command = ([[
+cd %s && rm -f ready && { %s %s & } && pid=$!
+while [ ! -e ready ]; do sleep 0.02; done
+for k in %s; do sleep 0.2; kill -INT $pid 2>/dev/null; done
+wait $pid; echo "code $?"]]):format(quote(dir), quote(saddle), script,
+    ("x "):rep(n))
+  return (capture(command))
+end
+
+local ready = "io.open('ready', 'w'):close()\n"
+
+t.test("the second Ctrl-C stops a guarded driver that does not end", function()
+  write("stubborn.lua", ready .. "local s = require('saddle.core').system\n"
+    .. "s.guard(function() while true do end end)")
+  local text = pressed("stubborn.lua", 2)
+  t.ok(text:find("interrupted!", 1, true), text)
+  t.ok(text:find("code 1\n", 1, true), text)
+end)
+
+t.test("the third Ctrl-C ends the process whatever it does", function()
+  write("deaf.lua", ready
+    .. "while true do pcall(function() while true do end end) end")
+  local text = pressed("deaf.lua", 3)
+  t.ok(text:find("code 130\n", 1, true), text)
+end)
+
+t.test("Ctrl-C stops a long loop in C, and one press raises once", function()
+  write("long.lua", ready .. [[
+local rng = require("saddle").random.new(1)
+local good, err = pcall(function()
+  for _ = 1, 1000 do rng:normal{10000000} end
+end)
+print(good, err)
+for i = 1, 1000000 do good = i end
+print(good)]])
+  local text = pressed("long.lua", 1)
+  t.ok(text:find("^false\t[^\n]*interrupted!\n1000000\ncode 0\n"), text)
+end)
+
 os.execute("rm -rf " .. quote(dir))
 return t

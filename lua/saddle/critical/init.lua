@@ -67,7 +67,7 @@ local function advance(obj, method, s, o)
   s.w, s.grad, s.alpha = new.w, new.grad, new.alpha
   s.norm, s.move = s.grad:norm(), new.move
   s.history[#s.history + 1] = {grad_norm = s.norm, step = s.move,
-                               damping = new.damping, alpha = new.alpha}
+    damping = new.damping, downhill = new.downhill, alpha = new.alpha}
   if s.norm ~= s.norm then return "diverged" end
   if s.norm <= o.tol and s.move <= o.eta_tol * (1 + s.w:norm()) then
     return "converged"
