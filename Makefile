@@ -1,9 +1,11 @@
 # Saddle's build. `make help` lists the targets; all products go to build/.
-# Variables: MODE (release, debug, asan, memcheck), ARCH (native), B, PREFIX.
+# Variables: MODE (release, debug, asan, memcheck), ARCH (native), B, PREFIX,
+# V=1 shows whole commands.
 MODE ?= release
 ARCH ?= native
 B := build/$(MODE)
 PREFIX ?= /usr/local
+Q := $(if $(V),,@)
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes \
   -Wmissing-prototypes -Wvla -Wformat=2 -Wdouble-promotion -Wconversion
@@ -32,21 +34,24 @@ MODULE_ENV := LUA_PATH="lua/?.lua;lua/?/init.lua;;" \
 all: $(B)/saddle $(B)/module/saddle/core.so ## the host and the Lua module
 
 $(B)/saddle: $(APP) $(BIND) $(CORE)
-	$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ -llua5.4 -ledit $(LDLIBS)
+	@echo "  link $@"
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ -llua5.4 -ledit $(LDLIBS)
 
 $(B)/module/saddle/core.so: $(BIND) $(CORE)
-	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
+	@mkdir -p $(@D) && echo "  link $@"
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
 
 $(B)/libcore.a: $(CORE)
-	rm -f $@ && ar rcs $@ $^
+	@rm -f $@
+	$(Q)ar rcs $@ $^
 
 $(B)/test_%: tests/c/test_%.c $(B)/libcore.a
-	$(CC) $(CPPFLAGS) -MF $@.d $(FLAGS) -o $@ $< $(B)/libcore.a -lcriterion $(LDLIBS)
+	@echo "  cc   $<"
+	$(Q)$(CC) $(CPPFLAGS) -MF $@.d $(FLAGS) -o $@ $< $(B)/libcore.a -lcriterion $(LDLIBS)
 
 $(B)/obj/%.o: src/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(FLAGS) -c -o $@ $<
+	@mkdir -p $(@D) && echo "  cc   $<"
+	$(Q)$(CC) $(CPPFLAGS) $(FLAGS) -c -o $@ $<
 
 objects: $(CORE) $(BIND) $(APP)
 

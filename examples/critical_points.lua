@@ -9,13 +9,13 @@
 -- by damped Newton and by Newton-MR. Each end point is verified, and its exact
 -- Hessian taken; what did not converge is shown as such.
 -- Expected answer: verified points at all heights, from minima at about 7 %
--- training error to the constant predictor at 88.5 %, whose index is 45 =
--- 5 x 9 (every idle unit can start to tell classes apart in nine directions);
--- the index grows with the error, and no high point is a minimum. Searches
--- from `run` and `random` mostly end gradient-flat or unconverged, as Frye et
--- al. 2019 report.
+-- training error to the constant predictor at 88.5 %. Every idle unit adds
+-- nine to the index, the directions in which it can start to tell ten classes
+-- apart: 0, 9, 18 ... 45. So the index grows with the error and no high point
+-- is a minimum. Searches from `run` and `random` end gradient-flat or
+-- unconverged, most of them, as Frye et al. 2019 report.
 -- Sources: Dauphin et al. 2014, figure 1 and appendix C; Frye et al. 2019.
--- Run time: under 2 minutes on two cores; --quick under 20 s.
+-- Run time: about 2 minutes on two cores; --quick about 10 s.
 -- Usage: saddle critical_points.lua [--quick] [--out DIR]
 -- test arguments: --quick
 -- tolerance: 1e-4
@@ -101,7 +101,7 @@ local function nearest(run, level)
   return run.path[best]
 end
 
-local LEVELS = quick and 1 or 4
+local LEVELS = quick and 1 or 3
 for r = 1, math.min(#runs, 2) do
   local high, low = runs[r].values[1], runs[r].value
   for i = 1, LEVELS do
@@ -109,7 +109,7 @@ for r = 1, math.min(#runs, 2) do
     start("run", i % 2 == 0 and w + noise(1e-2) or w)
   end
 end
-for _, size in ipairs(quick and {0.3} or {0.05, 0.1, 0.3, 0.5, 1}) do
+for _, size in ipairs(quick and {0.3} or {0.1, 0.3, 0.5, 1}) do
   start("random", (2 * rng:uniform{P} - 1) * size)
 end
 
@@ -120,8 +120,8 @@ local clock = saddle.clock()
 for i, s in ipairs(starts) do
   for m, method in ipairs{"newton", "newton_mr"} do
     if not quick or (i + m) % 2 == 0 then
-      local cp = critical.find(obj, s.w, {method = method, steps = 60,
-        patience = quick and 6 or 12,
+      local cp = critical.find(obj, s.w, {method = method,
+        steps = quick and 20 or 100, patience = 0,
         progress = ("search %d of %d"):format(i, #starts)})
       cp.from = s.from
       found[#found + 1] = cp
@@ -130,7 +130,7 @@ for i, s in ipairs(starts) do
 end
 local seconds = saddle.clock() - clock
 
--- ---- the table ----------------------------------------------------------------
+-- ---- the table --------------------------------------------------------------
 
 local verified, others, counts = {}, {}, {}
 for _, cp in ipairs(found) do
@@ -201,17 +201,22 @@ print(("\n%d searches: %s"):format(#found, table.concat(parts, ", ")))
 print(("%d verified, %d of them distinct; %.0f verified points a minute")
   :format(#verified, #groups, 60 * #verified / seconds))
 
-local errors, alphas, sharp = {}, {}, true
+local errors, alphas, sharp, certain = {}, {}, true, 0
 for i, g in ipairs(groups) do
   local cp = g.point
   errors[i], alphas[i] = cp.error, cp.alpha
-  sharp = sharp and cp.certain and cp.grad_norm <= 1e-8
+  sharp = sharp and cp.grad_norm <= 1e-8
     and cp.eta <= 1e-6 * (1 + cp.w:norm())
+  if cp.inertia[1].n_neg == cp.n_neg and cp.inertia[3].n_neg == cp.n_neg then
+    certain = certain + 1
+  end
 end
 print(("rank correlation of error and index over the distinct points: %.3f")
   :format(correlation(ranks(errors), ranks(alphas))))
-print("every verified point has |g| <= 1e-8, a predicted distance <= 1e-6 and "
-  .. "one inertia at all tolerances: " .. (sharp and "yes" or "no"))
+print("each has |g| <= 1e-8 and lies within 1e-6 (1 + |w|) of its critical "
+  .. "point, by Newton's step: " .. (sharp and "yes" or "NO"))
+print(("same index at tolerances 1e-4, 1e-6 and 1e-8 of the largest "
+  .. "eigenvalue: %d of %d"):format(certain, #groups))
 
 local top = groups[#groups].point
 print(("the highest one: error %.1f %%, loss %.5f, index %d, class %s")
@@ -221,7 +226,7 @@ print(("the highest one: error %.1f %%, loss %.5f, index %d, class %s")
 
 local looks = {
   {"unconverged", "unconverged", "cross", "#b0b0b0", 1},
-  {"gradient_flat", "gradient-flat", "opentriangle", "#8c8c8c", 1.1},
+  {"gradient_flat", "gradient-flat", "opentriangle", 7, 1.1},
   {"degenerate", "degenerate", "diamond", 4, 1.2},
   {"saddle", "saddle", "circle", 1, 1.2},
   {"minimum", "minimum", "square", 2, 1.2},
@@ -230,7 +235,7 @@ local looks = {
 local fig = saddle.plot.figure{panels = {1, 2}, size = {7, 3}}
 local left = fig:panel(1)
 left:set{xlabel = "index α (share of negative eigenvalues)",
-         ylabel = "training error (%)", title = "critical points",
+         ylabel = "training error (%)", title = "end points of searches",
          yrange = {0, 100}, legend = "bottom right"}
 for _, look in ipairs(looks) do
   local xs, ys = {}, {}
@@ -245,28 +250,46 @@ for _, look in ipairs(looks) do
   end
 end
 
--- Eigenvalue densities at the lowest, a middle and the highest point.
-local function middle()
-  local best, gap = groups[1], math.huge
-  for _, g in ipairs(groups) do
-    if math.abs(g.point.error - 0.3) < gap then
-      best, gap = g, math.abs(g.point.error - 0.3)
-    end
+-- The verified points of least, middle (30 %) and most error.
+local three = {groups[1], groups[1], groups[#groups]}
+for _, g in ipairs(groups) do
+  if math.abs(g.point.error - 0.3) < math.abs(three[2].point.error - 0.3) then
+    three[2] = g
   end
-  return best
+end
+
+-- Counts of eigenvalues in bins as an outline; empty bins lie on `floor`.
+local function outline(values, lo, hi, bins, floor)
+  local count, xs, ys = {}, {lo}, {floor}
+  for b = 1, bins do count[b] = 0 end
+  for _, v in ipairs(values:totable()) do
+    local b = math.floor((v - lo) / (hi - lo) * bins) + 1
+    if b >= 1 and b <= bins then count[b] = count[b] + 1 end
+  end
+  for b = 1, bins do
+    local left_edge = lo + (hi - lo) * (b - 1) / bins
+    local height = math.max(count[b], floor)
+    xs[#xs + 1], ys[#ys + 1] = left_edge, height
+    xs[#xs + 1], ys[#ys + 1] = left_edge + (hi - lo) / bins, height
+  end
+  xs[#xs + 1], ys[#ys + 1] = hi, floor
+  return xs, ys
 end
 
 local right = fig:panel(2)
-right:set{xlabel = "eigenvalue of the Hessian", ylabel = "density", logy = true,
-          title = "exact Hessian spectra"}
-local three = {groups[1], middle(), groups[#groups]}
-for i, g in ipairs(three) do
-  local cp = g.point
-  right:hist(cp.eigenvalues, {bins = 60, density = true, outline = true,
-    color = i, label = ("error %.1f %%, index %d"):format(100 * cp.error,
-                                                          cp.index)})
-end
+right:set{xlabel = "eigenvalue of the exact Hessian", logy = true,
+          ylabel = "number in bins of 0.05", xrange = {-1.5, 2},
+          yrange = {0.5, 1000}, legend = "top left",
+          title = "spectra of the three ringed points"}
 right:vline(0)
+for i, g in ipairs(three) do
+  local cp, color = g.point, ({2, 1, 3})[i]
+  local xs, ys = outline(cp.eigenvalues, -1.5, 2, 70, 0.5)
+  right:line(xs, ys, {color = color, width = 1,
+    label = ("error %.1f %%, index %d"):format(100 * cp.error, cp.index)})
+  left:scatter({cp.alpha}, {100 * cp.error}, {marker = "opencircle", size = 2.4,
+                                              color = color})
+end
 os.execute('mkdir -p "' .. out .. '"')
 fig:save(out .. "/critical_points.svg")
 print("figure: " .. out .. "/critical_points.svg")

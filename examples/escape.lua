@@ -18,12 +18,14 @@ end
 
 local problems = {
   {
-    name = "5x^2 - y^2", title = "5x² − y²", levels = 16, start = {1, 0.05}, lr = 0.03, level = -1,
+    name = "5x^2 - y^2", title = "5x² − y²", levels = 16,
+    start = {1, 0.1}, lr = 0.02, level = -1,
     f = function(w) return 5 * w[1]^2 - w[2]^2 end,
     plain = function(x, y) return 5 * x^2 - y^2 end,
   },
   {
-    name = "x^3 - 3xy^2", title = "x³ − 3xy²", levels = 16, start = {0.8, 0.12}, lr = 0.03, level = -1,
+    name = "x^3 - 3xy^2", title = "x³ − 3xy²", levels = 16,
+    start = {0.8, 0.12}, lr = 0.03, level = -1,
     f = function(w) return w[1]^3 - 3 * w[1] * w[2]^2 end,
     plain = function(x, y) return x^3 - 3 * x * y^2 end,
   },
@@ -101,18 +103,22 @@ end
 
 local HALF = 1.2
 local colors, markers = {1, 2, 3}, {"circle", "square", "triangle"}
-local fig = plot.figure{panels = {1, 2}, size = {7, 3.6}}
+local fig = plot.figure{panels = {1, 2}, size = {7, 4.3}}
 for k, p in ipairs(problems) do
   local panel = fig:panel(k)
-  panel:set{title = p.title, xlabel = "x", ylabel = "y", equal = true,
+  panel:set{title = p.title, xlabel = "x", ylabel = "y",
             xrange = {-HALF, HALF}, yrange = {-HALF, HALF},
-            legend = k == 1 and "below" or false}
+            legend = k == 2 and "below" or false}
   panel:contour({-HALF, HALF}, {-HALF, HALF}, p.plain,
                 {levels = p.levels, color = "#b0b0b0", width = 0.5})
   for i, m in ipairs(methods) do
     local xs, ys = visible(paths[k][i], HALF)
     panel:line(xs, ys, {label = m.name, color = colors[i],
                         marker = markers[i], size = 0.8})
+  end
+  if k == 2 then
+    panel:line({0.8, 0}, {0, 0}, {label = "from y = 0, all three",
+                                  color = "black", style = "dash"})
   end
   panel:scatter({p.start[1]}, {p.start[2]},
                 {label = "start", color = "orange", size = 2})

@@ -1,5 +1,5 @@
--- examples.lua: runs every examples/*.lua that has a stored output beside it
--- (same name, .out) and compares. Run by saddle from the project root:
+-- examples.lua: runs every examples/*.lua and compares with the stored output
+-- beside it (same name, .out). Run by saddle from the project root:
 --   saddle scripts/examples.lua <folder to run in> [name ...]
 -- Text must agree word for word. Numbers agree to a relative 1e-6, or to what
 -- the example's header says (`-- tolerance: 1e-3`). "<any>" in a stored line
@@ -74,10 +74,18 @@ if saddle:find("/", 1, true) then saddle = absolute(saddle) end
 
 os.execute("mkdir -p " .. quote(dir))
 local passed, failed = 0, 0
-for _, out in ipairs((lines_of("find examples -name '*.out' | sort"))) do
-  local name = out:match("([^/]+)%.out$")
-  if next(wanted) == nil or wanted[name] then
-    local script = out:gsub("%.out$", ".lua")
+local function exists(file)
+  local f = io.open(file)
+  return f and f:close()
+end
+
+for _, script in ipairs((lines_of("find examples -name '*.lua' | sort"))) do
+  local name = script:match("([^/]+)%.lua$")
+  local out = script:gsub("%.lua$", ".out")
+  if not exists(out) then
+    failed = failed + 1
+    print(("FAIL examples/%s: no stored output %s"):format(name, out))
+  elseif next(wanted) == nil or wanted[name] then
     local header = table.concat(read_lines(script), "\n"):match("^.-\n\n")
       or ""
     local tolerance = tonumber(header:match("%-%- tolerance:%s*(%S+)")) or 1e-6

@@ -309,7 +309,9 @@ local function from_network(net, data, loss, opts)
     core.fail("objective: l2: expected a finite number >= 0, got "
               .. tostring(o.l2))
   end
-  if o.path then opt.choice(o.path, {"graph", "structure"}, "objective: path") end
+  if o.path then
+    opt.choice(o.path, {"graph", "structure"}, "objective: path")
+  end
   loss = lossmod.get(loss or "cross_entropy", "objective")
   local nin, nout = net:ends()
   local x = check_inputs(field(data, "x"), nin)

@@ -52,7 +52,7 @@ void sl_apply_setup(void) {
   }
 }
 
-/* ---- operands ------------------------------------------------------------------ */
+/* ---- operands ------------------------------------------------------------ */
 
 /* What sl_apply knows of one operand. A number is a 0-d tensor whose element
 ** is in `room`. */
@@ -96,7 +96,7 @@ void sl_checkvalue(lua_State *L, int arg, sl_type *type) {
   }
   if (!sl_value_type(L, arg, type)) {
     sl_argerror(L, arg, "expected a tensor or a number, got %s",
-                luaL_typename(L, arg));
+                sl_typename(L, arg));
   }
 }
 
@@ -126,11 +126,11 @@ static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   o->issym = !o->isnum && sl_issym(L, idx);
   if (!sl_value_type(L, idx, &o->type)) {
     sl_raisef(L, "%s: expected a tensor or a number, got %s", sl_ops[op].name,
-              luaL_typename(L, idx));
+              sl_typename(L, idx));
   }
 }
 
-/* ---- dtypes ---------------------------------------------------------------------- */
+/* ---- dtypes -------------------------------------------------------------- */
 
 /* Common dtype of operands first .. n-1. Numbers count only by kind: a float
 ** makes integers f64, an integer changes nothing but u8. */
@@ -230,7 +230,7 @@ static void convert_all(lua_State *L, sl_op op, operand *o, int n) {
   }
 }
 
-/* ---- running ---------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 /* The message names both operands as the user sees them. */
 static void check_broadcast(lua_State *L, sl_op op, const operand *o, int n) {
@@ -287,43 +287,55 @@ static void trace(lua_State *L, sl_op op, int n, const operand *o, int nattr,
   sl_trace_apply(L, op, n, idx, nattr, attr);
 }
 
-/* Short way of the commonest case: two or one small contiguous f64 tensors of
-** one shape (or a number). Returns false when it is another case. */
-static bool run_small(lua_State *L, sl_op op, int n, const int *args) {
-  enum { SMALL = 512 };
+/* The commonest case, for which there is a short way: one or two small
+** contiguous f64 tensors of one shape, or one and a number. */
+typedef struct small {
+  const sl_tensor *t; /* one of the tensors: the result has its type */
+  const sl_tensor *in[2];
+  const void *data[2];
+  sl_int step[2];
+  double number[2];
+  sl_lane_fn *lane;
+} small;
+
+enum { SMALL = 512 };
+
+static bool read_small(lua_State *L, sl_op op, int n, const int *args,
+                       small *c) {
   if (n > 2 || sl_ops[op].cls != SL_MAP ||
       (rules[op] != R_ARITH && rules[op] != R_FLOAT)) {
     return false;
   }
-  const sl_tensor *big = NULL;
-  const void *data[2];
-  sl_int step[2];
-  double number[2];
+  c->t = NULL;
   for (int i = 0; i < n; i++) {
-    const sl_tensor *t = sl_totensor(L, args[i]);
+    const sl_tensor *t = c->in[i] = sl_totensor(L, args[i]);
+    c->step[i] = t != NULL;
     if (t == NULL) {
       if (lua_type(L, args[i]) != LUA_TNUMBER) {
         return false;
       }
-      number[i] = lua_tonumber(L, args[i]);
-      data[i] = &number[i];
-      step[i] = 0;
+      c->number[i] = lua_tonumber(L, args[i]);
+      c->data[i] = &c->number[i];
       continue;
     }
     if (t->type.dtype != SL_F64 || !sl_is_contiguous(t) ||
-        (big != NULL && !sl_shape_eq(&big->type, &t->type))) {
+        (c->t != NULL && !sl_shape_eq(&c->t->type, &t->type))) {
       return false;
     }
-    big = t;
-    data[i] = t->data;
-    step[i] = 1;
+    c->t = t;
+    c->data[i] = t->data;
   }
-  sl_lane_fn *lane = sl_lane_get(sl_ops[op].lane, SL_F64);
-  if (big == NULL || lane == NULL || sl_numel(&big->type) > SMALL) {
+  c->lane = sl_lane_get(sl_ops[op].lane, SL_F64);
+  return c->t != NULL && c->lane != NULL && sl_numel(&c->t->type) <= SMALL;
+}
+
+static bool run_small(lua_State *L, sl_op op, int n, const int *args) {
+  small c;
+  if (!read_small(L, op, n, args, &c)) {
     return false;
   }
-  sl_tensor *out = sl_newtensor(L, &big->type);
-  lane(sl_numel(&big->type), out->data, 1, data, step);
+  sl_tensor *out = sl_newtensor(L, &c.t->type);
+  c.lane(sl_numel(&c.t->type), out->data, 1, c.data, c.step);
   return true;
 }
 
@@ -373,7 +385,7 @@ void sl_unbox(lua_State *L) {
   lua_replace(L, -2);
 }
 
-/* ---- short forms ---------------------------------------------------------------------- */
+/* ---- short forms --------------------------------------------------------- */
 
 void sl_apply1(lua_State *L, sl_op op, int a) {
   sl_apply(L, op, 1, &a, 0, NULL);
@@ -408,7 +420,7 @@ void sl_apply_broadcast(lua_State *L, int a, const sl_type *type) {
   sl_apply_attr(L, SL_OP_broadcast, a, type->ndim, type->shape);
 }
 
-/* ---- in place ------------------------------------------------------------------------- */
+/* ---- in place ------------------------------------------------------------ */
 
 void sl_assign(lua_State *L, const char *what, sl_tensor *dst,
                const sl_tensor *src) {
@@ -462,7 +474,23 @@ static void separate(lua_State *L, const sl_tensor *target, operand *o) {
   o->t = copy;
 }
 
+/* The short way: the target first, the other itself, apart, or a number. */
+static bool inplace_small(lua_State *L, sl_op op, int n, const int *args) {
+  small c;
+  if (!read_small(L, op, n, args, &c) || c.in[0] == NULL ||
+      (n == 2 && c.in[1] != NULL && c.in[1]->data != c.in[0]->data &&
+       sl_overlap(c.in[0], c.in[1]))) {
+    return false;
+  }
+  sl_tensor *target = sl_checkwritable(L, args[0]);
+  c.lane(sl_numel(&target->type), target->data, 1, c.data, c.step);
+  return true;
+}
+
 void sl_inplace(lua_State *L, sl_op op, int nin, const int *args) {
+  if (inplace_small(L, op, nin, args)) {
+    return;
+  }
   operand o[3];
   const sl_tensor *in[3];
   sl_tensor wide[3];

@@ -27,6 +27,13 @@ int sl_argerror(lua_State *L, int arg, const char *fmt, ...) {
   return sl_raisef(L, "%s: argument %d: %s", sl_callee(L), arg, text);
 }
 
+const char *sl_typename(lua_State *L, int idx) {
+  if (sl_totensor(L, idx) != NULL) {
+    return "a Tensor";
+  }
+  return sl_issym(L, idx) ? "a symbolic tensor" : luaL_typename(L, idx);
+}
+
 /* Distance in single-letter edits, a swap of neighbours counting one; words
 ** over 31 letters are far from all. */
 static int edits(const char *a, const char *b) {
@@ -68,7 +75,7 @@ const char *sl_nearest(const char *word, const char *const *names) {
   return found;
 }
 
-/* ---- numbers ---------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------- */
 
 sl_int sl_checkint(lua_State *L, int arg, const char *name) {
   int exact = 0;
@@ -81,7 +88,7 @@ sl_int sl_checkint(lua_State *L, int arg, const char *name) {
     }
   } else {
     sl_raisef(L, "%s: %s must be an integer, got %s", sl_callee(L), name,
-              luaL_typename(L, arg));
+              sl_typename(L, arg));
   }
   return (sl_int)i;
 }
@@ -93,7 +100,7 @@ double sl_checknum(lua_State *L, int arg, const char *name) {
       return sl_get(t, 0);
     }
     sl_raisef(L, "%s: %s must be a number, got %s", sl_callee(L), name,
-              t != NULL ? "a tensor" : luaL_typename(L, arg));
+              sl_typename(L, arg));
   }
   return lua_tonumber(L, arg);
 }
@@ -108,15 +115,16 @@ int sl_checkaxis(lua_State *L, int arg, int ndim) {
   return (int)axis;
 }
 
-/* ---- dtypes and options -------------------------------------------------------- */
+/* ---- dtypes and options -------------------------------------------------- */
 
 sl_dtype sl_checkdtype(lua_State *L, int idx, const char *what) {
   sl_dtype d = SL_F64;
   const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
                                                      : NULL;
   if (name == NULL || !sl_dtype_parse(name, &d)) {
-    sl_raisef(L, "%s: dtype must be \"f64\", \"f32\", \"i64\" or \"u8\", got %s",
-              what, name != NULL ? name : luaL_typename(L, idx));
+    sl_raisef(L,
+              "%s: dtype must be \"f64\", \"f32\", \"i64\" or \"u8\", got %s",
+              what, name != NULL ? name : sl_typename(L, idx));
   }
   return d;
 }
@@ -147,12 +155,12 @@ void sl_checkopts(lua_State *L, int arg, const char *const *names) {
   }
   if (!lua_istable(L, arg)) {
     sl_argerror(L, arg, "expected a table of options, got %s",
-                luaL_typename(L, arg));
+                sl_typename(L, arg));
   }
   for (lua_pushnil(L); lua_next(L, arg) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
       sl_argerror(L, arg, "expected named options, got a key of type %s",
-                  luaL_typename(L, -2));
+                  sl_typename(L, -2));
     }
     const char *key = lua_tostring(L, -2);
     if (!among(key, names)) {
@@ -172,7 +180,7 @@ sl_dtype sl_optdtype(lua_State *L, int arg, sl_dtype dflt) {
   return dflt;
 }
 
-/* ---- shapes ----------------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------- */
 
 static void make_type(lua_State *L, sl_type *type, sl_dtype d, int ndim,
                       const sl_int *shape) {
@@ -222,7 +230,7 @@ void sl_checkshape(lua_State *L, int arg, sl_dtype dflt,
   }
   if (!lua_istable(L, arg)) {
     sl_argerror(L, arg, "expected a shape such as {3, 4}, got %s",
-                luaL_typename(L, arg));
+                sl_typename(L, arg));
   }
   int n = table_sizes(L, arg, shape);
   check_shape_keys(L, arg, n, extra);
@@ -245,7 +253,7 @@ int sl_checkshapes(lua_State *L, int arg, sl_dtype dflt, sl_type *type) {
     }
     if (n == 0 && !lua_isnone(L, arg)) {
       sl_argerror(L, arg, "expected a shape such as {3, 4}, got %s",
-                  luaL_typename(L, arg));
+                  sl_typename(L, arg));
     }
     make_type(L, type, dflt, n, shape);
   }

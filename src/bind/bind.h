@@ -53,22 +53,21 @@ uint64_t sl_tensor_version(lua_State *L, int idx);
 /* Name by which the user called the running C function ("mm"), for messages;
 ** "saddle" when it has none. */
 const char *sl_callee(lua_State *L);
-/* Raises "<callee>: argument <arg>: <text>"; a method's object is argument 1. */
+/* Raises "<callee>: argument <arg>: <text>"; a method's object is number 1. */
 int sl_argerror(lua_State *L, int arg, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The name of the list (NULL-terminated) nearest to a misspelt one, or NULL
 ** when none is near. (args.c) */
 const char *sl_nearest(const char *word, const char *const *names);
 /* Fills the table on top of the stack with the metamethods that Tensor and
-** symbolic tensors share (__index, __newindex, __call, __len, arithmetic, masks);
-** methods: index of the table of methods. (tensor.c; for trace.c's
-** metatable too) */
+** symbolic tensors share (__index, __newindex, __call, __len, arithmetic,
+** masks); methods: index of the table of methods. (tensor.c) */
 void sl_tensor_metamethods(lua_State *L, int methods);
 /* A 0-d Tensor on top of the stack becomes a Lua number; others stay. */
 void sl_unbox(lua_State *L);
-/* The value at arg as a tensor of dtype d (SL_NDTYPE: keep its own; numbers and nested tables
-** become f64, or i64 when all are integers and d is not given): returns it as
-** is when it already is one, else pushes a converted copy; the result is
+/* The value at arg as a tensor of dtype d (SL_NDTYPE: keep its own; numbers and
+** nested tables become i64 when all are integers, else f64): returns it as is
+** when it already is one, else pushes a converted copy; the result is
 ** anchored on the stack. Accepts Tensor, number, nested table. */
 const sl_tensor *sl_astensor(lua_State *L, int arg, sl_dtype d);
 /* As sl_astensor, then contiguous row-major. */

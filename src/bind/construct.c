@@ -9,7 +9,7 @@
 
 #include "bind/tensors.h"
 
-/* ---- nested tables ------------------------------------------------------------ */
+/* ---- nested tables ------------------------------------------------------- */
 
 /* Where the reader is, for messages: "[2][1]". */
 typedef struct place {
@@ -64,7 +64,7 @@ static void check_leaf(lua_State *L, place *p, const sl_type *type, int axis) {
   char text[256], a[96], b[96];
   if (!sl_value_type(L, -1, &leaf)) {
     snprintf(text, sizeof text, "expected a %s, got %s",
-             rest.ndim > 0 ? "table" : "number", luaL_typename(L, -1));
+             rest.ndim > 0 ? "table" : "number", sl_typename(L, -1));
     bad_item(L, p, text);
   }
   p->symbolic |= sl_issym(L, -1);
@@ -180,7 +180,7 @@ static void fill_nested(lua_State *L, place *p, sl_tensor *out, sl_int *at) {
   p->depth--;
 }
 
-/* ---- nested tables with symbolic tensors ------------------------------------------ */
+/* ---- nested tables with symbolic tensors --------------------------------- */
 
 /* Replaces the item on top by its value with a leading axis of one. */
 static void push_row(lua_State *L, int item, sl_dtype d);
@@ -256,7 +256,7 @@ int sl_construct_call(lua_State *L) {
   }
   if (sl_totensor(L, 2) == NULL) {
     sl_raisef(L, "tensor: expected a number, a table or a tensor, got %s",
-              luaL_typename(L, 2));
+              sl_typename(L, 2));
   }
   const sl_tensor *t = sl_totensor(L, 2);
   sl_type type = t->type;
@@ -267,7 +267,7 @@ int sl_construct_call(lua_State *L) {
   return 1;
 }
 
-/* ---- filled tensors ------------------------------------------------------------------ */
+/* ---- filled tensors ------------------------------------------------------ */
 
 static int filled(lua_State *L, double v) {
   sl_type type;
@@ -331,9 +331,7 @@ static int construct_eye(lua_State *L) {
 }
 
 /* The numbers from, from + step, ... of a sequence of n. */
-static void fill_sequence(lua_State *L, sl_tensor *t, double from,
-                          double step) {
-  (void)L;
+static void fill_sequence(sl_tensor *t, double from, double step) {
   sl_int n = sl_numel(&t->type);
   for (sl_int k = 0; k < n; k++) {
     double v = from + (double)k * step;
@@ -363,7 +361,7 @@ static int construct_arange(lua_State *L) {
               sl_dtype_name(d));
   }
   sl_int n = count > 0 ? (sl_int)count : 0;
-  fill_sequence(L, sl_newtensor_nd(L, d, 1, &n), from, step);
+  fill_sequence(sl_newtensor_nd(L, d, 1, &n), from, step);
   return 1;
 }
 
@@ -374,14 +372,14 @@ static int construct_linspace(lua_State *L) {
   sl_int n = sl_checkint(L, 3, "n");
   sl_checkopts(L, 4, names);
   sl_tensor *t = sl_newtensor_nd(L, sl_optdtype(L, 4, SL_F64), 1, &n);
-  fill_sequence(L, t, a, n > 1 ? (b - a) / (double)(n - 1) : 0);
+  fill_sequence(t, a, n > 1 ? (b - a) / (double)(n - 1) : 0);
   if (n > 1) {
     sl_set(t, n - 1, b, (sl_int)b);
   }
   return 1;
 }
 
-/* ---- and back ------------------------------------------------------------------------- */
+/* ---- and back ------------------------------------------------------------ */
 
 static void push_element(lua_State *L, const sl_tensor *t, sl_int at) {
   if (sl_dtype_isfloat(t->type.dtype)) {

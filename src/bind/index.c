@@ -7,7 +7,7 @@
 
 #include "bind/select.h"
 
-/* ---- reading -------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* The view of t that positions and ranges describe; lists keep their axis. */
 static void view_of(const sl_selection *s, sl_tensor *t) {
@@ -161,7 +161,7 @@ void sl_index_first(lua_State *L, int idx, sl_int i) {
   push_selected(L, lua_absindex(L, idx), lua_gettop(L), 1);
 }
 
-/* ---- fields ------------------------------------------------------------------------ */
+/* ---- fields -------------------------------------------------------------- */
 
 static void push_shape(lua_State *L, const sl_type *type) {
   lua_createtable(L, type->ndim, 0);
@@ -242,7 +242,7 @@ int sl_index_call(lua_State *L) {
   return 1;
 }
 
-/* ---- writing ------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------- */
 
 /* The value at arg for a target: numbers and tables take its dtype; a tensor
 ** of floats is not cut down to integers. */
@@ -263,7 +263,7 @@ static const sl_tensor *value_for(lua_State *L, int arg, sl_dtype d) {
   }
   if (kind != LUA_TNUMBER && kind != LUA_TTABLE) {
     sl_raisef(L, "index: a value is a number, a table or a tensor, got %s",
-              luaL_typename(L, arg));
+              sl_typename(L, arg));
   }
   return sl_astensor(L, arg, d);
 }

@@ -27,7 +27,7 @@ void sl_join(lua_State *L, int n, int axis) {
 static int spread_list(lua_State *L) {
   if (!lua_istable(L, 1)) {
     sl_argerror(L, 1, "expected a list of tensors, got %s",
-                luaL_typename(L, 1));
+                sl_typename(L, 1));
   }
   int n = (int)lua_rawlen(L, 1);
   if (n == 0) {
@@ -36,8 +36,14 @@ static int spread_list(lua_State *L) {
   luaL_checkstack(L, n + 16, "too many tensors in one list");
   for (int i = 1; i <= n; i++) {
     sl_type type;
-    lua_rawgeti(L, 1, i);
-    sl_checkvalue(L, lua_gettop(L), &type);
+    if (lua_rawgeti(L, 1, i) == LUA_TTABLE) {
+      sl_push_nested(L, lua_gettop(L), SL_NDTYPE);
+      lua_replace(L, -2);
+    }
+    if (!sl_value_type(L, -1, &type)) {
+      sl_raisef(L, "%s: item %d is not a tensor but %s", sl_callee(L), i,
+                sl_typename(L, -1));
+    }
   }
   return n;
 }

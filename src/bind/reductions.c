@@ -8,7 +8,7 @@
 
 #include "bind/tensors.h"
 
-/* ---- axes --------------------------------------------------------------------------- */
+/* ---- axes ---------------------------------------------------------------- */
 
 /* Options beside the axes 1 .. n in the table at arg. */
 static void check_named(lua_State *L, int arg, const char *const *extra) {
@@ -67,7 +67,7 @@ uint32_t sl_checkaxes(lua_State *L, int arg, int ndim,
     *opts = next;
   } else if (!lua_isnoneornil(L, next)) {
     sl_argerror(L, next, "expected a table of options, got %s",
-                luaL_typename(L, next));
+                sl_typename(L, next));
   }
   for (int k = arg; k <= next; k++) {
     if (lua_istable(L, k)) {
@@ -136,7 +136,7 @@ static int result(lua_State *L, bool keepdim) {
   return 1;
 }
 
-/* ---- sums and extremes ---------------------------------------------------------------- */
+/* ---- sums and extremes --------------------------------------------------- */
 
 static int plain_reduction(lua_State *L, sl_op op) {
   sl_type type;
@@ -153,12 +153,11 @@ static int reduce_amax(lua_State *L) { return plain_reduction(L, SL_OP_amax); }
 static int reduce_amin(lua_State *L) { return plain_reduction(L, SL_OP_amin); }
 
 /* Pushes sum / count of the value at idx. */
-static void push_mean(lua_State *L, int idx, const sl_type *type,
-                      uint32_t mask, bool keepdim, double count) {
+static void push_mean(lua_State *L, int idx, uint32_t mask, bool keepdim,
+                      double count) {
   reduce(L, SL_OP_sum, idx, mask, keepdim);
   lua_pushnumber(L, count);
   sl_apply2(L, SL_OP_div, -2, -1);
-  (void)type;
 }
 
 static int reduce_mean(lua_State *L) {
@@ -167,7 +166,7 @@ static int reduce_mean(lua_State *L) {
   int opts;
   need_float(L, 1, &type);
   uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
-  push_mean(L, 1, &type, mask, keepdim, count_of(&type, mask));
+  push_mean(L, 1, mask, keepdim, count_of(&type, mask));
   return result(L, keepdim);
 }
 
@@ -182,19 +181,32 @@ static bool push_var(lua_State *L) {
   uint32_t mask = sl_checkaxes(L, 2, type.ndim, extra, &keepdim, &opts);
   double ddof = option_number(L, opts, "ddof", 0);
   double n = count_of(&type, mask);
-  push_mean(L, 1, &type, mask, true, n);
+  push_mean(L, 1, mask, true, n);
   sl_apply2(L, SL_OP_sub, 1, -1);
   const sl_int two = 2;
   sl_apply_attr(L, SL_OP_powi, lua_gettop(L), 1, &two);
-  push_mean(L, lua_gettop(L), &type, mask, keepdim, n - ddof);
+  push_mean(L, lua_gettop(L), mask, keepdim, n - ddof);
   return keepdim;
 }
 
 static int reduce_var(lua_State *L) { return result(L, push_var(L)); }
 
+/* Pushes the square root of the value on top. Traced, its derivative at 0 is
+** made 0 rather than infinite: of norms and deviations the least subgradient. */
+static void push_root(lua_State *L) {
+  int s = lua_gettop(L);
+  sl_apply1(L, SL_OP_sqrt, s);
+  if (sl_issym(L, s)) {
+    lua_pushinteger(L, 0);
+    sl_apply2(L, SL_OP_eq, s, s + 2);
+    const int args[3] = {s + 3, s + 2, s + 1};
+    sl_apply(L, SL_OP_where, 3, args, 0, NULL);
+  }
+}
+
 static int reduce_std(lua_State *L) {
   bool keepdim = push_var(L);
-  sl_apply1(L, SL_OP_sqrt, -1);
+  push_root(L);
   return result(L, keepdim);
 }
 
@@ -233,7 +245,7 @@ static int reduce_norm(lua_State *L) {
   if (p == 2) {
     sl_apply_attr(L, SL_OP_powi, 1, 1, &two);
     reduce(L, SL_OP_sum, lua_gettop(L), mask, keepdim);
-    sl_apply1(L, SL_OP_sqrt, -1);
+    push_root(L);
     return result(L, keepdim);
   }
   sl_apply1(L, SL_OP_abs, 1);
@@ -251,18 +263,7 @@ static int reduce_norm(lua_State *L) {
   return result(L, keepdim);
 }
 
-/* ---- products ----------------------------------------------------------------------------- */
-
-static void push_part(lua_State *L, int idx, const sl_type *type, int axis,
-                      sl_int from, sl_int len) {
-  sl_int attr[3 * SL_MAXDIM];
-  for (int a = 0; a < type->ndim; a++) {
-    attr[3 * a] = a == axis ? from : 0;
-    attr[3 * a + 1] = 1;
-    attr[3 * a + 2] = a == axis ? len : type->shape[a];
-  }
-  sl_apply_attr(L, SL_OP_slice, idx, 3 * type->ndim, attr);
-}
+/* ---- products ------------------------------------------------------------ */
 
 /* Replaces the value on top by its product along axis, which keeps size one:
 ** halves are multiplied until one is left, so that it differentiates without
@@ -273,11 +274,11 @@ static void halve(lua_State *L, int axis) {
   sl_value_type(L, at, &type);
   while (type.shape[axis] > 1) {
     sl_int n = type.shape[axis], half = n / 2;
-    push_part(L, at, &type, axis, 0, half);
-    push_part(L, at, &type, axis, half, half);
+    sl_push_part(L, at, &type, axis, 0, half);
+    sl_push_part(L, at, &type, axis, half, half);
     sl_apply2(L, SL_OP_mul, -2, -1);
     if (n % 2 != 0) {
-      push_part(L, at, &type, axis, n - 1, 1);
+      sl_push_part(L, at, &type, axis, n - 1, 1);
       sl_join(L, 2, axis);
     }
     lua_replace(L, at);
@@ -321,7 +322,7 @@ static int reduce_prod(lua_State *L) {
   return result(L, keepdim);
 }
 
-/* ---- truth ---------------------------------------------------------------------------------- */
+/* ---- truth --------------------------------------------------------------- */
 
 /* any: some element nonzero; all: none is zero. A boolean for a Tensor as a
 ** whole, else masks. */
@@ -352,7 +353,7 @@ static int truth(lua_State *L, bool every) {
 static int reduce_any(lua_State *L) { return truth(L, false); }
 static int reduce_all(lua_State *L) { return truth(L, true); }
 
-/* ---- positions ---------------------------------------------------------------------------------- */
+/* ---- positions ----------------------------------------------------------- */
 
 /* 1-based position; without an axis, in the flattened tensor. */
 static int argext(lua_State *L, sl_op op) {
@@ -382,7 +383,7 @@ static int argext(lua_State *L, sl_op op) {
 static int reduce_argmax(lua_State *L) { return argext(L, SL_OP_argmax); }
 static int reduce_argmin(lua_State *L) { return argext(L, SL_OP_argmin); }
 
-/* ---- along an axis ---------------------------------------------------------------------------------- */
+/* ---- along an axis ------------------------------------------------------- */
 
 /* The axis at argument 2; the last one when absent. */
 static sl_int axis_or_last(lua_State *L, const sl_type *type) {

@@ -16,7 +16,7 @@ sl_int sl_select_at(sl_int i, sl_int n) {
   return i != 0 && at >= 0 && at < n ? at : -1;
 }
 
-/* ---- ranges ---------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------- */
 
 /* Reads an optional integer; false when what stands there is no number. */
 static bool read_part(const char **text, bool *given, sl_int *value) {
@@ -74,7 +74,8 @@ static void select_range(lua_State *L, const sl_selection *s, int axis,
   bool given[3];
   sl_int v[3], n = s->type.shape[axis];
   if (!parse_range(text, given, v)) {
-    bad_range(L, s, axis, text, "is no range such as \"2:5\", \":\", \"1:-1:2\"");
+    bad_range(L, s, axis, text,
+              "is no range such as \"2:5\", \":\", \"1:-1:2\"");
   }
   sl_int step = given[2] ? v[2] : 1;
   if (step == 0) {
@@ -95,7 +96,7 @@ static void select_range(lua_State *L, const sl_selection *s, int axis,
   out->len = empty ? 0 : (b - a) / step + 1;
 }
 
-/* ---- lists and masks ----------------------------------------------------------------- */
+/* ---- lists and masks ----------------------------------------------------- */
 
 sl_tensor *sl_select_nonzero(lua_State *L, const sl_tensor *mask) {
   sl_int n = sl_numel(&mask->type), count = 0;
@@ -168,7 +169,7 @@ static void select_values(lua_State *L, const sl_selection *s, int axis,
   out->list = lua_gettop(L);
 }
 
-/* ---- all --------------------------------------------------------------------------------- */
+/* ---- all ----------------------------------------------------------------- */
 
 static void select_one(lua_State *L, const sl_selection *s, int axis, int idx,
                        sl_selector *out) {
@@ -193,7 +194,7 @@ static void select_one(lua_State *L, const sl_selection *s, int axis, int idx,
       if (!lua_istable(L, idx) && !sl_isvalue(L, idx)) {
         sl_raisef(L, "index: a selector is a number, a range such as \"2:5\", "
                      "a list of indices or a mask, got %s (axis %d of %s)",
-                  luaL_typename(L, idx), axis + 1, show(buf, sizeof buf, s));
+                  sl_typename(L, idx), axis + 1, show(buf, sizeof buf, s));
       }
       select_values(L, s, axis, idx, out);
   }

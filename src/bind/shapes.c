@@ -9,7 +9,7 @@ static void too_many_axes(lua_State *L) {
   sl_raisef(L, "%s: at most %d axes are possible", sl_callee(L), SL_MAXDIM);
 }
 
-/* ---- asking --------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------- */
 
 static int shape_size(lua_State *L) {
   sl_type type;
@@ -45,7 +45,7 @@ static int shape_is_contiguous(lua_State *L) {
   return 1;
 }
 
-/* ---- reshaping --------------------------------------------------------------------- */
+/* ---- reshaping ----------------------------------------------------------- */
 
 /* Sizes given as arguments arg, ... or one table; at most one is -1 (returned,
 ** else -1). A tensor's x.shape is such a table. */
@@ -173,7 +173,7 @@ static int shape_expand(lua_State *L) {
   return 1;
 }
 
-/* ---- order of axes -------------------------------------------------------------------- */
+/* ---- order of axes ------------------------------------------------------- */
 
 static int swap_axes(lua_State *L, const sl_type *type, int a, int b) {
   sl_int perm[SL_MAXDIM];
@@ -254,9 +254,8 @@ static int shape_flip(lua_State *L) {
   return 1;
 }
 
-/* Pushes elements from .. from + len - 1 along axis of the value at idx. */
-static void push_part(lua_State *L, int idx, const sl_type *type, int axis,
-                      sl_int from, sl_int len) {
+void sl_push_part(lua_State *L, int idx, const sl_type *type, int axis,
+                  sl_int from, sl_int len) {
   sl_int attr[3 * SL_MAXDIM];
   for (int a = 0; a < type->ndim; a++) {
     attr[3 * a] = a == axis ? from : 0;
@@ -278,8 +277,8 @@ static int shape_roll(lua_State *L) {
   int axis = sl_checkaxis(L, 3, type.ndim);
   sl_int n = type.shape[axis];
   shift = n > 0 ? (shift % n + n) % n : 0;
-  push_part(L, 1, &type, axis, n - shift, shift);
-  push_part(L, 1, &type, axis, 0, n - shift);
+  sl_push_part(L, 1, &type, axis, n - shift, shift);
+  sl_push_part(L, 1, &type, axis, 0, n - shift);
   sl_join(L, 2, axis);
   return 1;
 }
@@ -303,7 +302,10 @@ static int shape_tile(lua_State *L) {
     from.shape[2 * a] = 1;
     wide.shape[2 * a] = count;
     from.shape[2 * a + 1] = wide.shape[2 * a + 1] = size;
-    to.shape[a] = count * size;
+    if (!sl_mul(count, size, &to.shape[a])) {
+      sl_raisef(L, "tile: %lld times %lld elements do not fit",
+                (long long)count, (long long)size);
+    }
   }
   sl_apply_reshape(L, 1, &from);
   sl_apply_broadcast(L, lua_gettop(L), &wide);
@@ -311,7 +313,7 @@ static int shape_tile(lua_State *L) {
   return 1;
 }
 
-/* ---- copies and conversions -------------------------------------------------------------- */
+/* ---- copies and conversions ---------------------------------------------- */
 
 static int shape_copy(lua_State *L) {
   if (sl_issym(L, 1)) { /* immutable: itself */
@@ -353,7 +355,7 @@ static int shape_f32(lua_State *L) { return convert(L, SL_F32); }
 static int shape_i64(lua_State *L) { return convert(L, SL_I64); }
 static int shape_u8(lua_State *L) { return convert(L, SL_U8); }
 
-/* ---- diagonals and triangles ---------------------------------------------------------------- */
+/* ---- diagonals and triangles --------------------------------------------- */
 
 void sl_push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,
                   sl_int high) {

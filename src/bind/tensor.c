@@ -27,7 +27,7 @@ static void *align_up(void *p) {
   return (void *)(((uintptr_t)p + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 }
 
-/* ---- recognising ------------------------------------------------------------- */
+/* ---- recognising --------------------------------------------------------- */
 
 /* A foreign userdata may hold stale bytes of a freed Tensor, but then its
 ** metatable is another. */
@@ -54,7 +54,7 @@ static box *check_box(lua_State *L, int arg) {
       sl_argerror(L, arg, "not possible while tracing: the values of a "
                           "symbolic tensor are not known yet");
     }
-    sl_argerror(L, arg, "expected a Tensor, got %s", luaL_typename(L, arg));
+    sl_argerror(L, arg, "expected a Tensor, got %s", sl_typename(L, arg));
   }
   return b;
 }
@@ -83,7 +83,7 @@ sl_tensor *sl_checkwritable(lua_State *L, int arg) {
   return &b->t;
 }
 
-/* ---- making ---------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------- */
 
 static int alloc_protected(lua_State *L) {
   lua_newuserdatauv(L, (size_t)lua_tointeger(L, 1), 0);
@@ -182,7 +182,7 @@ void *sl_bind_scratch(lua_State *L, sl_int bytes) {
   return align_up(p);
 }
 
-/* ---- conversion of arguments --------------------------------------------------------- */
+/* ---- conversion of arguments --------------------------------------------- */
 
 const sl_tensor *sl_astensor(lua_State *L, int arg, sl_dtype d) {
   sl_tensor *t = sl_totensor(L, arg);
@@ -216,7 +216,7 @@ const sl_tensor *sl_ascontiguous(lua_State *L, int arg, sl_dtype d) {
   return out;
 }
 
-/* ---- the module ---------------------------------------------------------------------- */
+/* ---- the module ---------------------------------------------------------- */
 
 static int tensor_tostring(lua_State *L) {
   const sl_tensor *t = sl_checktensor(L, 1);
@@ -274,6 +274,8 @@ static void install_methods(lua_State *L) {
   luaL_setfuncs(L, sl_shapes_methods, 0);
   luaL_setfuncs(L, sl_reductions_methods, 0);
   luaL_setfuncs(L, sl_methods_methods, 0);
+  luaL_setfuncs(L, sl_products_methods, 0);
+  luaL_setfuncs(L, sl_order_methods, 0);
 }
 
 /* The collector's pace. Incremental mode: bytes of a generational collection's

@@ -14,6 +14,8 @@ extern const luaL_Reg sl_joins_functions[];     /* joins.c */
 extern const luaL_Reg sl_shapes_methods[];      /* shapes.c */
 extern const luaL_Reg sl_reductions_methods[];  /* reductions.c */
 extern const luaL_Reg sl_methods_methods[];     /* methods.c */
+extern const luaL_Reg sl_products_methods[];    /* products.c */
+extern const luaL_Reg sl_order_methods[];       /* order.c */
 extern const luaL_Reg sl_operators[];           /* operators.c: metamethods */
 
 /* Pushes a table's or number's tensor. dtype SL_NDTYPE: i64 when every number
@@ -55,8 +57,19 @@ void sl_apply_cast(lua_State *L, int a, sl_dtype d);
 void sl_apply_reshape(lua_State *L, int a, const sl_type *type);
 void sl_apply_broadcast(lua_State *L, int a, const sl_type *type);
 
+/* "a Tensor", "a symbolic tensor" or Lua's name of the type. (args.c) */
+const char *sl_typename(lua_State *L, int idx);
+/* Raises "what: need: a is [..] .., b is [..] ..". (products.c) */
+void sl_raise_shapes(lua_State *L, const char *what, const char *need,
+                     const sl_type *a, const sl_type *b);
+/* The two operands of a method; drops further arguments. (products.c) */
+void sl_check_pair(lua_State *L, sl_type *a, sl_type *b);
 /* Joins the n values on top along a 0-based axis into one. (joins.c) */
 void sl_join(lua_State *L, int n, int axis);
+/* Pushes elements from .. from + len - 1 along axis of the value at idx, whose
+** type is given. (shapes.c) */
+void sl_push_part(lua_State *L, int idx, const sl_type *type, int axis,
+                  sl_int from, sl_int len);
 /* Pushes the u8 mask [rows x cols] of elements with col - row in [low, high].
 ** (shapes.c) */
 void sl_push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,

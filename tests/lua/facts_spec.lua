@@ -140,7 +140,7 @@ t.test("rank-1 factorisation: spectra, index and class", function()
   end
 end)
 
--- ---- 3. orthogonal tensor on the sphere ---------------------------------------
+-- ---- 3. orthogonal tensor on the sphere -------------------------------------
 
 t.test("Ge tensor in plain coordinates: all 26 critical points", function()
   local d = 3
@@ -261,6 +261,25 @@ t.test("gradient-flat quartic: the trap at (sqrt 2, 0) is labelled flat",
     t.ok(not cp.critical, method)
     t.ok(cp.r > 0.9 and cp.r_H < 5e-4, method)
     t.ok(cp.status ~= "converged", method)
+  end
+end)
+
+t.test("gradient-flat quartic: from around the trap every search ends flat "
+       .. "in it, or at the one critical point", function()
+  for _, method in ipairs{"newton", "newton_mr"} do
+    local flat = 0
+    for _, d in ipairs{0.3, -0.3, 0.1, -0.1, 0.03, -0.03, 1e-3, -1e-3} do
+      local cp = critical.find(quartic, T{math.sqrt(2) + d, 0.01},
+                               {method = method, steps = 200})
+      if cp.class == "gradient_flat" then
+        flat = flat + 1
+        t.near(cp.w, T{math.sqrt(2), 0}, 1e-3, method)
+      else
+        t.eq(cp.class, "minimum", method)
+        t.near(cp.w, T{-3, 0}, 1e-8, method)
+      end
+    end
+    t.ok(flat >= 4, method .. ": " .. flat .. " of 8 ended in the trap")
   end
 end)
 

@@ -3,7 +3,7 @@
 local t = require "runner"
 local T = require "saddle.core".tensor
 
--- ---- the naive reference ------------------------------------------------------
+-- ---- the naive reference ----------------------------------------------------
 
 -- 1-based positions that a selector picks on an axis of n, and whether the axis
 -- is dropped.
@@ -40,7 +40,7 @@ local selectors = {1, 3, -1, ":", "2:3", "2:", ":2", "1:-1", "-2:-1", "::2",
                    "::-1", "3:1:-1", "3:1:-2", "2:1", " 1 : 3 ", {1}, {3, 1},
                    {2, 2, -1}}
 
--- ---- reading --------------------------------------------------------------------
+-- ---- reading ----------------------------------------------------------------
 
 t.test("all pairs of selectors", function()
   local x = T.arange(1, 12):reshape(3, 4)
@@ -61,7 +61,8 @@ end)
 t.test("three axes, lists at each", function()
   local x = T.arange(1, 24):reshape(2, 3, 4)
   local tab = x:totable()
-  for _, sels in ipairs{{1, ":", {1, 4}}, {{2, 1}, 3, "::2"}, {{2}, {3, 1}, {4, 2}},
+  for _, sels in ipairs{{1, ":", {1, 4}}, {{2, 1}, 3, "::2"},
+                        {{2}, {3, 1}, {4, 2}},
                         {":", {1, 1}, -1}, {{1, 2}}, {"::-1", "2:3", "4:1:-3"},
                         {2, 3, 4}, {2, {3, 1}}} do
     t.eq(x[sels], pick(tab, x.shape, sels))
@@ -156,7 +157,7 @@ t.test("outside", function()
   t.fails(function() T{1, 2}[3] = 1 end, "3 is outside axis 1 of %[2%] f64")
 end)
 
--- ---- writing ----------------------------------------------------------------------
+-- ---- writing ----------------------------------------------------------------
 
 -- Assigns v (a number) in a nested table by the same selectors.
 local function put(tab, shape, sels, v, axis)

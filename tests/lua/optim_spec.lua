@@ -86,8 +86,8 @@ end)
 
 t.test("a learning rate may be a function of the step", function()
   local f = function(w) return w[1]^2 / 2 end
-  local run = optim.minimize(f, T{1.0}, {lr = function(k) return 1 / (k + 1) end,
-                                        steps = 4, tol = 0})
+  local run = optim.minimize(f, T{1.0}, {steps = 4, tol = 0,
+    lr = function(k) return 1 / (k + 1) end})
   t.near(run.w[1], (1 / 2) * (2 / 3) * (3 / 4) * (4 / 5), 1e-15)
 end)
 
@@ -214,8 +214,9 @@ t.test("mistakes are named", function()
   t.fails(function() optim.minimize(bowl, w0, {momentum = 1}) end, "momentum")
   t.fails(function() optim.minimize(bowl, w0, {nesterov = true}) end,
           "nesterov")
-  t.fails(function() optim.minimize(bowl, w0, {method = "sfn", damping = {}}) end,
-          "damping")
+  t.fails(function()
+    optim.minimize(bowl, w0, {method = "sfn", damping = {}})
+  end, "damping")
   t.fails(function() optim.minimize(bowl, w0, {steps = 2.5}) end, "steps")
   t.fails(function() optim.minimize(bowl, {{1, 2}}) end, "vector")
   t.fails(function() optim.minimize(bowl, T{0 / 0, 1}) end, "NaN")

@@ -219,6 +219,25 @@ t.test("NaN breaks a line, Inf and empty curves do no harm", function()
   plot.line({}, {}):save(path("empty_curve.svg"))
 end)
 
+t.test("a long curve is thinned but keeps its extremes and gaps", function()
+  local x, y = {}, {}
+  for i = 1, 30000 do x[i], y[i] = i, math.sin(i / 1000) end
+  y[777], y[20001], y[5000] = 40, -50, 0 / 0
+  local figure = plot.line(x, y)
+  local _, bytes = text_of(figure)
+  local seen, gaps = {}, 0
+  for at = 1, #bytes, 16 do
+    local a, b = string.unpack("<dd", bytes, at)
+    if b == b then seen[a] = b else gaps = gaps + 1 end
+  end
+  t.ok(#bytes // 16 <= 10010, "thinned")
+  t.eq({seen[1], seen[777], seen[20001]}, {math.sin(0.001), 40, -50})
+  t.near(seen[30000], math.sin(30))
+  t.eq(gaps, 1)
+  figure:save(path("long.png"))
+  t.ok(#text_of(plot.path(y, x)) > 0, "x that falls is left alone")
+end)
+
 t.test("contour levels lie inside and a constant is refused", function()
   local text = text_of(plot.contour({{0, 1}, {1, 2}}, {levels = {0.5, 1}}))
   t.ok(text:find("levels discrete 0.5,1\n", 1, true))

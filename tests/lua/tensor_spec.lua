@@ -12,7 +12,7 @@ local function same(x, shape, dtype, values, message)
   t.eq(x:flatten():totable(), values, message)
 end
 
--- ---- constructors ----------------------------------------------------------
+-- ---- constructors -----------------------------------------------------------
 
 t.test("nested tables", function()
   same(T{{1, 2}, {3, 4}}, {2, 2}, "f64", {1, 2, 3, 4})
@@ -67,7 +67,7 @@ t.test("filled tensors", function()
   t.eq(T.empty{4, 5}.shape, {4, 5})
   same(T.zeros_like(T{1, 2}), {2}, "f64", {0, 0})
   same(T.ones_like(T{1, dtype = "i64"}), {1}, "i64", {1})
-  t.fails(function() return T.zeros(2.5) end, "size must be an integer, got 2.5")
+  t.fails(function() return T.zeros(2.5) end, "must be an integer, got 2.5")
   t.fails(function() return T.zeros(-1) end, "size %-1")
   t.fails(function() return T.zeros{2, dtyp = "f32"} end, "mean 'dtype'")
   t.fails(function() return T.zeros("x") end, "got string")
@@ -109,6 +109,8 @@ t.test("joins", function()
   t.fails(function() return T.concat{T{1}, T{{1}}} end, "concat.*%[1%] f64")
   t.fails(function() return T.stack{T{1}, T{1, 2}} end, "stack.*%[2%] f64")
   t.fails(function() return T.concat{} end, "at least one")
+  t.fails(function() return T.concat(T{1}) end, "list of tensors, got a Tensor")
+  t.fails(function() return T.stack{T{1}, "a"} end, "item 2 is not a tensor")
 end)
 
 t.test("tables, numbers and bytes back", function()
@@ -125,7 +127,7 @@ t.test("tables, numbers and bytes back", function()
   t.fails(function() return T.from_bytes("abc", {2}) end, "16 bytes, got 3")
 end)
 
--- ---- broadcasting ----------------------------------------------------------
+-- ---- broadcasting -----------------------------------------------------------
 
 -- numpy's rule in plain Lua: the shape, or nil.
 local function broadcast(a, b)
@@ -192,7 +194,7 @@ t.test("every pair of small shapes broadcasts as numpy's do", function()
   end
 end)
 
--- ---- operators and dtypes --------------------------------------------------
+-- ---- operators and dtypes ---------------------------------------------------
 
 t.test("operators", function()
   local x, y = T{7, -7, 7, -7}, T{2, 2, -2, -2}
@@ -291,7 +293,7 @@ t.test("functions of numbers give numbers", function()
   t.eq(T.pow(2, 3), 8.0)
 end)
 
--- ---- methods ---------------------------------------------------------------
+-- ---- methods ----------------------------------------------------------------
 
 t.test("element-wise rows", function()
   local v = {0.3, -0.7, 0.9}
@@ -386,6 +388,8 @@ t.test("shape and layout", function()
   t.eq(T{1, 2, 3, 4}:roll(-1), T{2, 3, 4, 1})
   t.eq(T{{1, 2}, {3, 4}}:roll(1, 2), T{{2, 1}, {4, 3}})
   t.eq(T{1, 2}:tile(2), T{1, 2, 1, 2})
+  t.fails(function() return T{1, 2}:tile(2 ^ 62 | 0) end, "do not fit")
+  t.fails(function() return T{1, 2}:tile(-1) end, "tile")
   t.eq(T{{1, 2}}:tile(2, 2), T{{1, 2, 1, 2}, {1, 2, 1, 2}})
   t.eq(x:to("f32").dtype, "f32")
   t.eq(x:i64():u8():f32():f64(), x)
@@ -467,6 +471,15 @@ t.test("reductions", function()
   t.eq(x:cumsum(2), T{{1, 6, 9}, {4, 6, 15}})
   t.eq(T.zeros(0, 3):sum(1), T{0, 0, 0})
   t.eq(T.zeros(0, 3):sum(), 0.0)
+  local u = T{{200, 100}, {1, 2}, dtype = "u8"}
+  t.eq(u:sum(), 303)
+  same(u:cumsum(1), {2, 2}, "i64", {200, 100, 201, 102})
+  same(u:prod(2), {2}, "i64", {20000, 2})
+  same(u:max(1), {2}, "u8", {200, 100})
+  same(u:mm(u), {2, 2}, "i64", {40100, 20200, 202, 104})
+  t.near(T{0, 0, dtype = "i64"}:logsumexp(), math.log(2), 1e-15)
+  t.near(u:softmax().dtype, "f64")
+  t.near(T{1, 2, dtype = "f32"}:var(), 0.25, 0)
   t.fails(function() return T.zeros(0):max() end, "of nothing")
   t.fails(function() return x:sum(3) end, "axis 3 does not exist")
   t.fails(function() return x:sum(1, {keepdims = true}) end, "mean 'keepdim'")
@@ -523,6 +536,10 @@ t.test("gather, scatter, sort", function()
   t.eq(T{1, 2, 3}:scatter({1, 1, 3}, 4), T{3, 0, 3, 0})
   t.eq(T{10, 20}:scatter_add({2, 2}, T{1, 2}), T{10, 23})
   t.fails(function() return x:gather{4} end, "4 is not an index of axis 1")
+  t.fails(function() return x:gather("1:2") end, "expected indices, got string")
+  t.fails(function() return x:gather(1.5) end, "1.5 is not a value of dtype i64")
+  t.eq(x:gather(2), T{3, 4})
+  t.fails(function() return T{1}:scatter({1}, -1) end, "not an index")
   local v, i = T{3, 1, 2, 1}:sort()
   t.eq(v, T{1, 1, 2, 3})
   t.eq(i, T{2, 4, 3, 1, dtype = "i64"})
@@ -535,7 +552,7 @@ t.test("gather, scatter, sort", function()
   t.eq(T{{0, 1}, {1, 0}}:nonzero():totable(), {{1, 2}, {2, 1}})
 end)
 
--- ---- in place --------------------------------------------------------------
+-- ---- in place ---------------------------------------------------------------
 
 t.test("in place", function()
   local x = T{1, 2, 3}
@@ -616,7 +633,7 @@ t.test("overlapping source and target", function()
   t.eq(m, T{{1, 4}, {3, 8}})
 end)
 
--- ---- composites trace --------------------------------------------------------
+-- ---- composites trace -------------------------------------------------------
 
 -- Each maps a [2 x 3] matrix to a tensor; the derivative of a fixed weighted
 -- sum of the result is compared with central differences.
@@ -699,6 +716,13 @@ t.test("composites differentiate", function()
   end
 end)
 
+t.test("norm and deviation have derivative 0 at 0", function()
+  local saddle = require "saddle"
+  t.eq(saddle.grad(function(x) return x:norm() end)(T{0, 0}), T{0, 0})
+  t.eq(saddle.grad(function(x) return x:std() end)(T{2, 2}), T{0, 0})
+  t.eq(saddle.value_and_grad(function(x) return x:norm() end)(T{nan, 0}), nan)
+end)
+
 t.test("what tracing forbids says so", function()
   local grad = require "saddle".grad
   local w = T{1, 2}
@@ -747,7 +771,7 @@ t.test("fields and names", function()
   t.ok(T.istensor(x) and not T.istensor(1) and not T.istensor{})
   t.ok(not T.issymbolic(x))
   t.fails(function() return x.sumx end, "'sumx' %(did you mean 'sum'%?%)")
-  t.fails(function() return x.qqqqqqqqqq end, "no method or field 'qqqqqqqqqq'$")
+  t.fails(function() return x.qqqqqqqqq end, "no method or field 'qqqqqqqqq'$")
   t.fails(function() x.foo = 1 end, "fields cannot be set")
   t.fails(function() return x:add(print) end, "got function")
   local big = 2 ^ 40 | 0

@@ -5,15 +5,21 @@
 -- the unit step is tried first with rho = 0.5, then a starts at twice the last
 -- accepted one, rho = 1e-4, and is halved. Where a underflows the search has
 -- failed: no point is returned.
--- Options: inner = 100 Krylov steps, rtol = 5e-4 of MINRES-QLP; dense = true
--- builds the Hessian once per step; false works by Hessian-vector products
--- alone, and |H| in r, r_H is then MINRES-QLP's estimate of it.  MIT licence.
+-- Options: inner Krylov steps (the dimension, at most 1000); rtol = 5e-4 of
+-- MINRES-QLP at first, then 0.1 |g| / |g at the start| where that is less: its
+-- residual is measured against |H| |p| + |g|, and p may be 1 / |smallest
+-- eigenvalue| times longer than g, so that 5e-4 for ever would stop short.
+-- dense = true builds the Hessian once per step; false works by
+-- Hessian-vector products alone, and |H| in r, r_H is then MINRES-QLP's
+-- estimate of it.  MIT licence.
 local core = require "saddle.core"
+local opt = require "saddle.opt"
 
-local M = {defaults = {inner = 100, rtol = 5e-4, dense = true}}
+local M = {defaults = {inner = opt.none, rtol = 5e-4, dense = true}}
 
 local FIRST, ARMIJO, BETA = 0.5, 1e-4, 0.5
 local SHORTEST = 2.0 ^ -52
+local FORCING = 0.1
 
 -- r and r_H of the step p with residual e = Hp + g.
 local function flatness(apply, normH, p, e, g)
@@ -52,8 +58,10 @@ function M.step(obj, s, o)
     if H then return H:mv(v) end
     return obj:hvp(s.w, v)
   end
-  local p, info = core.linalg.minres_qlp(H or apply, -s.grad,
-    {maxiter = math.min(o.inner, s.w.shape[1] + 5), rtol = o.rtol})
+  local p, info = core.linalg.minres_qlp(H or apply, -s.grad, {
+    maxiter = o.inner or math.min(s.w.shape[1] + 5, 1000),
+    rtol = math.min(o.rtol, FORCING * s.norm / s.history[1].grad_norm),
+  })
   local Hp = apply(p)
   local slope = Hp:dot(s.grad) -- p'H g
   if not (slope < 0) then return nil end

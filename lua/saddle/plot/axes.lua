@@ -127,7 +127,7 @@ end
 local function label_width(values)
   local longest = 1
   for _, v in ipairs(values) do
-    longest = math.max(longest, #("%.6g"):format(v))
+    longest = math.max(longest, #("%.8g"):format(v))
   end
   return longest
 end
@@ -143,7 +143,10 @@ local function linear_tics(lo, hi, room)
     width = values and label_width(values)
     if values and #values <= room(width) then break end
   end
-  return {step = step, width = width, values = values, format = "%h"}
+  local most = math.max(math.abs(lo), math.abs(hi))
+  local plain = most < 1e7 and most >= 1e-3
+  return {step = step, width = plain and width or math.max(width, 6),
+          values = values, format = plain and "%.8g" or "%h"}
 end
 
 -- 1, 2 and 5 times powers of ten, for less than two decades.

@@ -14,6 +14,52 @@ local EM = 0.56 -- mean width of a letter, in heights of the font
 
 -- ---- data -----------------------------------------------------------------
 
+-- Cairo's time for a curve grows with the square of its points (200,000 took
+-- a minute), so a long curve is thinned to what can be seen.
+local LONG, COLUMNS = 10000, 2000
+
+-- thin(cols, range): of a curve whose x never falls, the first, last, lowest
+-- and highest point in each of COLUMNS strips of the axis, and one gap where
+-- there are gaps: the drawn curve is the same at any width below that many
+-- dots. Other curves are left alone.
+local function thin(cols, range)
+  local x, y = cols[1], cols[2]
+  local xs, ys, before = {}, {}, -math.huge
+  local strip, first, last, low, high, gap
+  local function put_point(i)
+    xs[#xs + 1], ys[#ys + 1] = data.at(x, i), data.at(y, i)
+  end
+  local function finish()
+    if not strip then return end
+    local keep = {first, low or first, high or first, gap or first, last}
+    table.sort(keep)
+    for k, i in ipairs(keep) do
+      if i ~= keep[k - 1] then put_point(i) end
+    end
+  end
+  for i = 1, x.n do
+    local at, v = data.at(x, i), data.at(y, i)
+    if not (at >= before) then return cols end
+    before = at
+    local share = axes.share(range, at)
+    local here = share == share and share - share == 0
+                 and share // (1 / COLUMNS) or -1
+    if here ~= strip then
+      finish()
+      strip, first, low, high, gap = here, i, nil, nil, nil
+    end
+    if v - v ~= 0 then
+      gap = i
+    else
+      if not low or v < data.at(y, low) then low = i end
+      if not high or v > data.at(y, high) then high = i end
+    end
+    last = i
+  end
+  finish()
+  return {data.from_list(xs), data.from_list(ys)}
+end
+
 -- Appends the layer's records to the blocks; returns the words that name them.
 local function source(state, cols, record)
   local bytes = data.interleave(cols)
@@ -49,6 +95,9 @@ local function element(state, panel, layer, geo)
     if layer.label == nil then return nil end
     return where .. " with " .. layer.with .. " " .. title_of(layer)
   else
+    if cols[1].n > LONG and layer.trace and #cols == 2 then
+      cols = thin(cols, geo.x)
+    end
     where = source(state, cols, layer.record)
   end
   -- Terminals without a scale of their own for points get it here.
@@ -167,7 +216,8 @@ local function measure(figure, panel, width, height)
              + 1.6 * math.max(0, lines_in(geo.ylabel) - 1)
   geo.top = geo.title and lines_in(geo.title) + 0.6 or 0.8
   geo.bottom = 1.7 + 1.1 * lines_in(geo.xlabel)
-  geo.right = 1.6
+  local far = math.max(math.abs(geo.x[1]), math.abs(geo.x[2]))
+  geo.right = not geo.x.log and (far >= 1e4 or far < 1e-3) and 3.4 or 1.6
   if geo.colors and panel.opts.colorbar and not geo.space then
     geo.right = 4.5 + geo.ctics.width + (geo.clabel and 2.6 or 0)
   end
