@@ -37,9 +37,10 @@ $(B)/saddle: $(APP) $(BIND) $(CORE)
 	@echo "  link $@"
 	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ -llua5.4 -ledit $(LDLIBS)
 
+# nodelete: Lua closes modules at exit, OpenMP threads may still be in ours.
 $(B)/module/saddle/core.so: $(BIND) $(CORE)
 	@mkdir -p $(@D) && echo "  link $@"
-	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -shared -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(FLAGS) $(LDFLAGS) -shared -Wl,-z,nodelete -o $@ $^ $(LDLIBS)
 
 $(B)/libcore.a: $(CORE)
 	@rm -f $@

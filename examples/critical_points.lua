@@ -68,7 +68,7 @@ end
 
 local function train(units)
   local small, o = surface(units)
-  local run = optim.minimize(o, small:init(rng), {method = "sfn", steps = 60,
+  local run = optim.minimize(o, small:init(rng), {method = "sfn", steps = 80,
     tol = 1e-6, record = 1, progress = "training"})
   if units == UNITS then runs[#runs + 1] = run end
   return embed(small, run.w, units), run
@@ -217,6 +217,15 @@ print("each has |g| <= 1e-8 and lies within 1e-6 (1 + |w|) of its critical "
   .. "point, by Newton's step: " .. (sharp and "yes" or "NO"))
 print(("same index at tolerances 1e-4, 1e-6 and 1e-8 of the largest "
   .. "eigenvalue: %d of %d"):format(certain, #groups))
+
+-- Each hidden unit at zero opens nine directions of descent.
+local nine = true
+for _, cp in ipairs(verified) do
+  local units = tonumber(cp.from:match("^(%d) unit"))
+  if units then nine = nine and cp.index == 9 * (UNITS - units) end
+end
+print("index = 9 for each idle unit, wherever a search from `units` was "
+  .. "verified: " .. (nine and "yes" or "NO"))
 
 local top = groups[#groups].point
 print(("the highest one: error %.1f %%, loss %.5f, index %d, class %s")

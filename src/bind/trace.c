@@ -418,10 +418,10 @@ void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
   const sl_tensor **input =
       sl_bind_scratch(L, count * (sl_int)sizeof *input);
   const sl_tensor **captures = input + t->g.ninput;
-  bool symbolic =
-      leaves(L, trace, TRACE_INPUTS, t->g.ninput, *p, input) |
+  bool outer_input = leaves(L, trace, TRACE_INPUTS, t->g.ninput, *p, input);
+  bool outer_capture =
       leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, *p, captures);
-  if (symbolic) {
+  if (outer_input || outer_capture) {
     inline_results(L, trace, nout, outs);
   } else {
     run_results(L, t, *p, input, captures, nout, outs);

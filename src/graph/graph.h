@@ -135,6 +135,8 @@ sl_status sl_graph_const(sl_graph *g, double value, sl_dtype d, sl_node *out,
 sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        sl_node *out, sl_err *err);
 
+/* Type, operands and attributes of a node. The pointers are good until the
+** graph grows. */
 void sl_node_type(const sl_graph *g, sl_node n, sl_type *out);
 static inline const sl_int *sl_node_in(const sl_graph *g, sl_node n) {
   return g->pool + g->node[n].pool;

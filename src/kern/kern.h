@@ -74,6 +74,7 @@ typedef struct sl_folder {
   void (*store)(sl_int nk, void *out, sl_int so, const void *acc);
 } sl_folder;
 
+/* NULL where the dtype has no such fold. */
 const sl_folder *sl_folder_get(sl_fold kind, sl_dtype d);
 
 /* Position of the first largest (smallest) of n >= 1 values; the first NaN

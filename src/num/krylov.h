@@ -80,6 +80,7 @@ typedef enum sl_cg_flag {
   SL_CG_NFLAG
 } sl_cg_flag;
 
+/* Lua-visible name of a flag. */
 const char *sl_cg_flag_name(sl_cg_flag flag);
 
 /* source: Hestenes & Stiefel 1952; the curvature test, Steihaug 1983. */

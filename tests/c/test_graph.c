@@ -425,6 +425,41 @@ Test(graph, thousands_of_random_programs) {
   }
 }
 
+/* A reshape of a reshape: whether the first needs a copy is known only when
+** the program runs, and the second is then a view of that copy, which must
+** live as long. */
+Test(graph, views_of_a_reshape_that_had_to_copy) {
+  for (int layout = 0; layout < 3; layout++) {
+    sl_graph g;
+    leaves l = {.slot = {0.0}};
+    sl_program *p;
+    sl_tensor value[MAX_NODES];
+    sl_err err;
+    sl_type t = type_of(SL_F64, 2, (sl_int[]){3, 4});
+    sl_graph_init(&g);
+    state = 7;
+    l.input[0] = leaf_value(&t, layout, &l.block[0]);
+    sl_node x = input(&g, SL_F64, 2, t.shape);
+    sl_node flat = add(&g, SL_OP_reshape, 1, &x, ATTR(12));
+    sl_node six = add(&g, SL_OP_reshape, 1, &flat, ATTR(6, 2));
+    sl_node view = add(&g, SL_OP_permute, 1, &six, ATTR(1, 0));
+    sl_node y = x;
+    for (int k = 0; k < 6; k++) { /* would take the place of the copy */
+      y = add1(&g, k % 2 ? SL_OP_sin : SL_OP_cos, y);
+    }
+    sl_node outs[3] = {y, view, add1(&g, SL_OP_neg, six)};
+    cr_assert_eq(sl_program_make(&p, &g, 3, outs, &err), SL_OK);
+    evaluate(&g, l.input, l.capture, NULL, value);
+    compare_run(p, &g, &l, NULL, 3, outs, value);
+    for (sl_node n = 0; n < g.nnode; n++) {
+      sl_free(value[n].data);
+    }
+    free_leaves(&l);
+    sl_program_free(p);
+    sl_graph_free(&g);
+  }
+}
+
 /* ---- comparing, splicing, extracting ------------------------------------------------------ */
 
 static sl_node sample(sl_graph *g, double slot, sl_int power, bool swap) {

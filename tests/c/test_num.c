@@ -19,12 +19,31 @@ static double uniform(void) { /* xorshift64, in (-1, 1) */
   return (double)(seed >> 11) * 0x1p-52 - 1;
 }
 
+/* Storage of the test that runs; freed when it ends. */
+static void *owned[4096];
+static int nowned;
+
+static void free_owned(void) {
+  while (nowned > 0) {
+    free(owned[--nowned]);
+  }
+}
+
+TestSuite(num, .fini = free_owned);
+TestSuite(krylov, .fini = free_owned);
+TestSuite(network, .fini = free_owned);
+
+static void *own(size_t bytes) {
+  cr_assert_lt(nowned, (int)(sizeof owned / sizeof *owned));
+  return owned[nowned++] = calloc(bytes + 1, 1);
+}
+
 static sl_tensor make(sl_dtype d, int ndim, sl_int a, sl_int b) {
   sl_int shape[2] = {a, b}, count = ndim == 0 ? 1 : (ndim == 1 ? a : a * b);
   sl_type type;
   sl_tensor t;
   cr_assert_eq(sl_type_make(&type, d, ndim, shape, NULL), SL_OK);
-  sl_tensor_init(&t, &type, calloc((size_t)count + 1, 8));
+  sl_tensor_init(&t, &type, own(8 * (size_t)count));
   return t;
 }
 
@@ -268,8 +287,8 @@ Test(num, solve_with_batches_and_transposes) {
   sl_tensor_init(&a, &ta, flat_a.data);
   sl_tensor_init(&b, &tb, flat_b.data);
   for (int trans = 0; trans < 2; trans++) {
-    sl_tensor_init(&x, &tb, calloc(40, 8));
-    sl_tensor_init(&r, &tb, calloc(40, 8));
+    sl_tensor_init(&x, &tb, own(320));
+    sl_tensor_init(&r, &tb, own(320));
     OK(sl_solve(&x, &a, &b, trans, &err));
     OK(sl_matmul(&r, &a, &x, trans, false, &err));
     cr_assert_lt(apart(r, b), 1e-11);
@@ -415,8 +434,8 @@ static sl_minres minres(sl_tensor a, const double *b, sl_minres_opts o) {
   sl_int n = a.type.shape[0];
   sl_err err = {0};
   sl_minres s;
-  double *work = calloc((size_t)(SL_MINRES_VECTORS * n), 8);
-  double *av = calloc((size_t)n, 8);
+  double *work = own(8 * (size_t)(SL_MINRES_VECTORS * n));
+  double *av = own(8 * (size_t)n);
   OK(sl_minres_init(&s, n, b, &o, work, &err));
   while (!s.done) {
     product(a, s.v, av);
@@ -538,8 +557,8 @@ static sl_lanczos lanczos(sl_tensor a, const double *v0, sl_int steps) {
   sl_int n = a.type.shape[0];
   sl_err err = {0};
   sl_lanczos s;
-  double *work = calloc((size_t)sl_lanczos_work(n, steps), 8);
-  double *av = calloc((size_t)n, 8);
+  double *work = own(8 * (size_t)sl_lanczos_work(n, steps));
+  double *av = own(8 * (size_t)n);
   OK(sl_lanczos_init(&s, n, v0, steps, work, &err));
   while (!s.done) {
     product(a, s.v, av);
@@ -920,7 +939,6 @@ static sl_status call_one(int which, job *j, sl_err *err) {
       sl_tensor H = make(SL_F64, 2, j->net.P, j->net.P);
       sl_status status = sl_net_hessian(&wide_net, &H, &j->net.w, &j->net.x,
                                         &j->net.y, err);
-      free(H.data);
       return status;
     }
   }

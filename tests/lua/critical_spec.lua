@@ -198,6 +198,21 @@ t.test("a small network: verified points pass an independent check", function()
   t.ok(verified >= 2, "verified " .. verified)
 end)
 
+t.test("same bits with one thread and with two", function()
+  local net, obj = small_net(1e-2)
+  local threads = core.system.threads()
+  local function go(n, method)
+    core.system.set_threads(n)
+    return critical.find(obj, net:init(3), {method = method, steps = 15})
+  end
+  for _, method in ipairs{"newton", "newton_mr"} do
+    local a, b = go(1, method), go(2, method)
+    core.system.set_threads(threads)
+    t.eq(a.w, b.w, method)
+    t.eq(a.eigenvalues, b.eigenvalues, method)
+  end
+end)
+
 t.test("softmax gauge: no class is decided on its zero eigenvalues", function()
   local net, obj = small_net(0)
   local cp = critical.verify(obj, saddle.random.new(4):normal{net:dim()})

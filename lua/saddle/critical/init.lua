@@ -96,8 +96,9 @@ end
 
 -- find(obj, w0, opts): beside verify's fields the result has
 --   status   how the search ended: "converged" (|g| and the last step are
---            small; the class says what was verified), "max_steps",
---            "stalled" (line search or patience), "diverged", "interrupted"
+--            small, or rounding stopped it at a point that was verified; the
+--            class says what it is), "max_steps", "stalled" (line search or
+--            patience), "diverged", "interrupted"
 --   steps, method, history   one entry per iterate: grad_norm, r, r_H, step
 --   r_max    largest r over all iterates; flat_steps: iterates that were flat
 function M.find(obj, w0, opts)
@@ -112,6 +113,8 @@ function M.find(obj, w0, opts)
   end
   local status = system.guard(loop, obj, method, s, o)
   local cp = verify.point(obj, s.w, o)
+  -- At the rounding level nothing shrinks |g| any more.
+  if status == "stalled" and cp.critical then status = "converged" end
   local last = s.history[#s.history]
   last.r, last.r_H = cp.r, cp.r_H
   cp.status, cp.steps, cp.method, cp.history = status, s.k, name, s.history

@@ -48,7 +48,7 @@ local function options(opts)
   local method, name = pick(opts and opts.method or common.method)
   local defaults = {}
   for key, value in pairs(common) do defaults[key] = value end
-  for key, value in pairs(method.defaults) do defaults[key] = value end
+  for key, value in pairs(method.defaults or {}) do defaults[key] = value end
   local o = opt.check(opts, defaults, "minimize (" .. name .. ")")
   for _, key in ipairs{"steps", "record"} do
     o[key] = math.tointeger(o[key])
