@@ -59,7 +59,7 @@ objects: $(CORE) $(BIND) $(APP)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-test: all suites ## C suites, Lua specs, the module in stock Lua, the examples
+test: all style suites ## C suites, Lua specs, the module in stock Lua, the examples
 	$(SADDLE) tests/lua/run.lua
 	$(MODULE_ENV) lua5.4 tests/lua/run.lua module opt tensor
 	$(SADDLE) scripts/examples.lua $(B)/examples
@@ -88,11 +88,13 @@ memcheck: ## a smoke run under valgrind
 	  --show-leak-kinds=definite --suppressions=scripts/valgrind.supp \
 	  build/memcheck/saddle --threads 1 tests/lua/smoke.lua
 
-check: ## warnings as errors under gcc and clang, layers, style
-	$(MAKE) B=build/check-gcc CC=gcc CFLAGS=-Werror objects
-	$(MAKE) B=build/check-clang CC=clang CFLAGS=-Werror objects
+style: ## layers and lint
 	lua5.4 scripts/layers.lua
 	lua5.4 scripts/lint.lua
+
+check: style ## warnings as errors under gcc and clang, layers, style
+	$(MAKE) B=build/check-gcc CC=gcc CFLAGS=-Werror objects
+	$(MAKE) B=build/check-clang CC=clang CFLAGS=-Werror objects
 
 bench: all ## times of the operations that matter
 	$(SADDLE) tests/bench/run.lua
@@ -114,5 +116,5 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/*.d)
-.PHONY: all objects help test tiny tests suites demo debug asan memcheck check bench \
+.PHONY: style all objects help test tiny tests suites demo debug asan memcheck check bench \
   docs figures install clean

@@ -13,9 +13,10 @@
 -- nine to the index, the directions in which it can start to tell ten classes
 -- apart: 0, 9, 18 ... 45. So the index grows with the error and no high point
 -- is a minimum. Searches from `run` and `random` end gradient-flat or
--- unconverged, most of them, as Frye et al. 2019 report.
+-- unconverged, most of them, as Frye et al. 2019 report. (The points from
+-- `units` show what is there at each height, not how frequent it is.)
 -- Sources: Dauphin et al. 2014, figure 1 and appendix C; Frye et al. 2019.
--- Run time: about 2 minutes on two cores; --quick about 10 s.
+-- Run time: about 1 minute on two cores; --quick about 5 s.
 -- Usage: saddle critical_points.lua [--quick] [--out DIR]
 -- test arguments: --quick
 -- tolerance: 1e-4
@@ -154,6 +155,7 @@ end
 local function by_value(a, b) return a.value < b.value end
 
 local groups = critical.distinct(verified, {net = net})
+assert(#groups > 0, "no critical point was verified")
 table.sort(groups, by_value)
 if quick then
   heading "Every search"
@@ -287,13 +289,13 @@ end
 
 local right = fig:panel(2)
 right:set{xlabel = "eigenvalue of the exact Hessian", logy = true,
-          ylabel = "number in bins of 0.05", xrange = {-1.5, 2},
-          yrange = {0.5, 1000}, legend = "top left",
+          ylabel = "number in bins of 0.05", xrange = {-1.5, 2.5},
+          yrange = {0.5, 1000}, legend = "top right",
           title = "spectra of the three ringed points"}
 right:vline(0)
 for i, g in ipairs(three) do
   local cp, color = g.point, ({2, 1, 3})[i]
-  local xs, ys = outline(cp.eigenvalues, -1.5, 2, 70, 0.5)
+  local xs, ys = outline(cp.eigenvalues, -1.5, 2.5, 80, 0.5)
   right:line(xs, ys, {color = color, width = 1,
     label = ("error %.1f %%, index %d"):format(100 * cp.error, cp.index)})
   left:scatter({cp.alpha}, {100 * cp.error}, {marker = "opencircle", size = 2.4,

@@ -126,23 +126,6 @@ static int trace_like(lua_State *L) {
   return push_input(L, &type, 0);
 }
 
-/* trace:lanes(value, n) -> unbound input of the value's type with a leading
-** axis of n */
-static int trace_lanes(lua_State *L) {
-  sl_type type;
-  sl_type wide;
-  sl_int shape[SL_MAXDIM + 1];
-  sl_err err;
-  sl_checktrace(L, 1);
-  if (!sl_value_type(L, 2, &type)) {
-    sl_raisef(L, "expected a tensor, got %s", luaL_typename(L, 2));
-  }
-  shape[0] = luaL_checkinteger(L, 3);
-  memcpy(shape + 1, type.shape, (size_t)type.ndim * sizeof *shape);
-  sl_try(L, sl_type_make(&wide, type.dtype, type.ndim + 1, shape, &err), &err);
-  return push_input(L, &wide, 0);
-}
-
 /* trace:bind(x, value): gives the input x another value of its type */
 static int trace_bind(lua_State *L) {
   sl_trace *t = sl_checktrace(L, 1);
@@ -216,12 +199,6 @@ static int trace_full(lua_State *L) {
 /* trace:close(): the user's function has returned */
 static int trace_close(lua_State *L) {
   sl_checktrace(L, 1)->open = false;
-  return 0;
-}
-
-/* trace:reopen(): transforms written with tensor operations may go on */
-static int trace_reopen(lua_State *L) {
-  sl_checktrace(L, 1)->open = true;
   return 0;
 }
 
@@ -569,19 +546,17 @@ static int graph_apply(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"trace", graph_trace},           {"input", trace_input},
-    {"lane", trace_lane},             {"like", trace_like},
-    {"lanes", trace_lanes},           {"bind", trace_bind},
-             {"symbolic", trace_symbolic},
-    {"lift", trace_lift},
-    {"full", trace_full},             {"close", trace_close},
-    {"reopen", trace_reopen},         {"jvp", trace_jvp},
-    {"vjp", trace_vjp},               {"batch", trace_batch},
-    {"run", trace_run},               {"text", trace_text},
-    {"same", trace_same},             {"compile", trace_compile},
-    {"splice", graph_splice},         {"type", graph_type},
-    {"issymbolic", graph_issymbolic}, {"ops", graph_ops},
-    {"apply", graph_apply},           {NULL, NULL}};
+    {"trace", graph_trace},     {"input", trace_input},
+    {"lane", trace_lane},       {"like", trace_like},
+    {"bind", trace_bind},       {"symbolic", trace_symbolic},
+    {"lift", trace_lift},       {"full", trace_full},
+    {"close", trace_close},     {"jvp", trace_jvp},
+    {"vjp", trace_vjp},         {"batch", trace_batch},
+    {"run", trace_run},         {"text", trace_text},
+    {"same", trace_same},       {"compile", trace_compile},
+    {"splice", graph_splice},   {"type", graph_type},
+    {"ops", graph_ops},         {"issymbolic", graph_issymbolic},
+    {"apply", graph_apply},     {NULL, NULL}};
 
 static const luaL_Reg program_methods[] = {{"run", program_run}, {NULL, NULL}};
 

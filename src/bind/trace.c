@@ -132,6 +132,15 @@ static sl_node capture(lua_State *L, int trace, int idx) {
   return node;
 }
 
+/* Slots hold doubles: an integer that is none becomes a captured tensor. */
+static sl_node capture_integer(lua_State *L, int trace, lua_Integer value) {
+  sl_tensor *x = sl_newtensor_nd(L, SL_I64, 0, NULL);
+  *(sl_int *)x->data = value;
+  sl_node node = capture(L, trace, -1);
+  lua_pop(L, 1);
+  return node;
+}
+
 sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   trace = lua_absindex(L, trace);
   sl_trace *t = lua_touserdata(L, trace);
@@ -139,14 +148,17 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   if (s != NULL && s->trace == t) {
     return s->node;
   }
-  if (lua_type(L, idx) == LUA_TNUMBER) {
-    sl_node node;
-    sl_err err;
-    sl_status st = sl_graph_slot(&t->g, lua_tonumber(L, idx), d, &node, &err);
-    sl_try(L, st, &err);
-    return node;
+  if (lua_type(L, idx) != LUA_TNUMBER) {
+    return capture(L, trace, idx);
   }
-  return capture(L, trace, idx);
+  if (d == SL_I64 && lua_isinteger(L, idx) &&
+      (lua_Integer)lua_tonumber(L, idx) != lua_tointeger(L, idx)) {
+    return capture_integer(L, trace, lua_tointeger(L, idx));
+  }
+  sl_node node;
+  sl_err err;
+  sl_try(L, sl_graph_slot(&t->g, lua_tonumber(L, idx), d, &node, &err), &err);
+  return node;
 }
 
 void sl_note_bound(lua_State *L, int trace, int k, int idx) {
@@ -297,7 +309,7 @@ static sl_program **program_box(lua_State *L) {
 static bool leaves(lua_State *L, int trace, int which, int n,
                    const sl_program *p, const sl_tensor **descs) {
   bool symbolic = false;
-  luaL_checkstack(L, n + 8, "leaves of a trace");
+  luaL_checkstack(L, 8, "leaves of a trace");
   lua_getiuservalue(L, trace, which);
   int list = lua_gettop(L);
   for (int k = 0; k < n; k++) {

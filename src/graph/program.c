@@ -32,6 +32,7 @@ struct sl_program {
   int nout;
   sl_node *outs;  /* steps of the results */
   sl_int scratch; /* bytes for values; descriptors come on top */
+  unsigned char *used; /* per input, then per capture: is it read? */
 };
 
 /* ---- planning: who reads whom ------------------------------------------------- */
@@ -203,8 +204,30 @@ void sl_program_free(sl_program *p) {
     sl_graph_free(&p->g);
     sl_free(p->steps);
     sl_free(p->outs);
+    sl_free(p->used);
     sl_free(p);
   }
+}
+
+static sl_status note_leaves(sl_program *p, sl_err *err) {
+  sl_int count = (sl_int)p->g.ninput + p->g.ncapture;
+  p->used = sl_malloc(count);
+  if (p->used == NULL) {
+    return sl_fail(err, SL_ENOMEM, "program: no memory for %lld leaves",
+                   (long long)count);
+  }
+  memset(p->used, 0, (size_t)count);
+  for (int32_t k = 0; k < p->nstep; k++) {
+    int op = p->g.node[k].op;
+    if (op == SL_OP_input || op == SL_OP_capture) {
+      sl_int number = sl_node_attr(&p->g, k)[0];
+      if (number < 0) {
+        return sl_fail(err, SL_EBUG, "program: a bare tangent is needed");
+      }
+      p->used[op == SL_OP_input ? number : p->g.ninput + number] = 1;
+    }
+  }
+  return SL_OK;
 }
 
 static sl_status plan(sl_program *p, sl_err *err) {
@@ -246,6 +269,7 @@ sl_status sl_program_make(sl_program **out, const sl_graph *g, int nout,
                     ? sl_graph_extract(&p->g, g, nout, outs, p->outs, err)
                     : sl_fail(err, SL_ENOMEM, "program: no memory");
   p->nstep = p->g.nnode;
+  s = s == SL_OK ? note_leaves(p, err) : s;
   s = s == SL_OK ? plan(p, err) : s;
   if (s != SL_OK) {
     sl_program_free(p);
@@ -265,21 +289,12 @@ sl_int sl_program_scratch(const sl_program *p) {
   return p->scratch + desc_bytes(p);
 }
 
-static bool uses(const sl_program *p, sl_op op, int number) {
-  for (int32_t k = 0; k < p->nstep; k++) {
-    if (p->g.node[k].op == op && sl_node_attr(&p->g, k)[0] == number) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool sl_program_uses_input(const sl_program *p, int k) {
-  return uses(p, SL_OP_input, k);
+  return k < p->g.ninput && p->used[k];
 }
 
 bool sl_program_uses_capture(const sl_program *p, int k) {
-  return uses(p, SL_OP_capture, k);
+  return k < p->g.ncapture && p->used[p->g.ninput + k];
 }
 
 typedef struct frame {

@@ -112,8 +112,13 @@ t.test("a failed search keeps its last point, not the zero vector", function()
     local x = w[1]
     return x^2 * (x^2 / 4 - 10 * x / 3 + 12.6) + w[2]^2
   end
+  local trap = T{(20 + math.sqrt(97.6)) / 6, 0} -- f'' = 0: |g| is least
   for _, method in ipairs{"newton", "newton_mr"} do
-    local cp = critical.find(f, T{5.9, 0.2}, {method = method, steps = 150})
+    local cp = critical.find(f, trap, {method = method})
+    t.eq(cp.status, "stalled", method)
+    t.near(cp.w, trap, 1e-7, method)
+    t.eq(cp.class, "gradient_flat", method)
+    cp = critical.find(f, T{5.9, 0.2}, {method = method, steps = 150})
     if not cp.critical then
       t.ok(cp.w:norm() > 3, method)
       t.ok(cp.class == "gradient_flat" or cp.class == "unconverged", method)
@@ -153,6 +158,12 @@ t.test("known symmetries are removed before the inertia", function()
   t.eq(cp.class, "minimum")
   t.eq(cp.symmetries, 1)
   t.near(cp.eigenvalues, T{8.0}, 1e-12)
+end)
+
+t.test("directions that are no symmetries are refused", function()
+  local obj = saddle.objective(diag{1, 2}, {dim = 2, symmetries = T{{1.0, 0}}})
+  t.fails(function() critical.verify(obj, T{0.0, 0}) end, "not zero along")
+  t.ok(not critical.verify(obj, T{1e-3, 0}).critical)
 end)
 
 t.test("inertia at three tolerances", function()

@@ -37,6 +37,8 @@ M.defaults = {tol = 1e-8, eta_tol = 1e-6, tolerances = {1e-4, 1e-6, 1e-8},
               flat_r = 0.9, flat_rh = 5e-4}
 
 local EPS = 2.0 ^ -52
+local FLAT = 1e-4    -- of |H|: a symmetry that is none
+local ROUNDING = 32 -- roundings a sum of terms of both signs may collect
 
 local function norm(x) return x:norm() end
 
@@ -98,6 +100,15 @@ local function confirm(obj, cp, p, H)
   cp.shift = norm(obj:hessian(there) - H)
 end
 
+-- Directions that the caller calls symmetries must be flat where g is zero.
+local function check_symmetries(H, S, normH)
+  local along = norm(H:mm(S:t()))
+  if along > FLAT * normH then
+    core.fail(("verify: symmetries: the Hessian is not zero along them: "
+      .. "|H s| = %.2g, |H| = %.2g"):format(along, normH))
+  end
+end
+
 local function is_critical(cp, o)
   local size = 1 + norm(cp.w)
   return cp.grad_norm <= math.max(o.tol, cp.noise)
@@ -116,50 +127,62 @@ local function class_of(cp, o)
   return cp.n_pos == 0 and "maximum" or "saddle"
 end
 
+-- Gradient, Hessian and Newton step at w on the complement of the symmetries.
+local function measure(obj, cp, o)
+  local w, P = cp.w, cp.w.shape[1]
+  local value, grad = obj:value_grad(w)
+  local H = obj:hessian(w)
+  local S = obj.symmetries and obj:symmetries(w) or tensor.zeros{0, P}
+  local lambda, V = M.eigen(H, S)
+  local coef, normH = V:t():mv(grad), norm(lambda)
+  local largest = lambda:numel() > 0 and lambda:abs():max() or 0
+  local cut = ROUNDING * EPS * P * largest
+  local p = newton_step(lambda, V, coef, cut)
+  cp.value, cp.grad_norm, cp.eta = value, norm(grad), norm(p)
+  cp.eigenvalues, cp.largest, cp.symmetries = lambda, largest, S.shape[1]
+  cp.noise = ROUNDING * EPS * normH * (1 + norm(w))
+  cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
+  cp.null_grad = norm(S:mv(grad))
+    + norm(tensor.where(lambda:abs():gt(cut), coef * 0, coef))
+  confirm(obj, cp, p, H)
+  cp.critical = is_critical(cp, o)
+  if cp.critical and cp.symmetries > 0 then
+    check_symmetries(H, S, norm(H))
+  end
+end
+
+-- Inertia at the three tolerances, and by the sure signs.
+local function count_signs(cp, o)
+  cp.inertia = {}
+  for i, rel in ipairs(o.tolerances) do
+    cp.inertia[i] = count(cp.eigenvalues, rel * cp.largest)
+  end
+  cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
+    and cp.inertia[1].n_pos == cp.inertia[3].n_pos
+  cp.zero_tol = o.tolerances[2] * cp.largest
+  if cp.critical then cp.zero_tol = math.max(cp.zero_tol, 2 * cp.shift) end
+  local sure = count(cp.eigenvalues, cp.zero_tol)
+  cp.n_neg, cp.n_zero, cp.n_pos = sure.n_neg, sure.n_zero, sure.n_pos
+  cp.index, cp.alpha = cp.n_neg, cp.n_neg / cp.w.shape[1]
+end
+
 -- The verification of a finite point w [P]; o: checked options. Fields:
 --   w, value, error (of classifiers), grad_norm, class, critical
 --   index = n_neg, n_zero, n_pos   by the class's tolerance zero_tol; alpha =
 --            n_neg / P; inertia: the counts at the three tolerances
---   certain  the three agree
---   eigenvalues   ascending, on the complement; symmetries: number removed
+--   certain  the first and the last of the three agree
+--   eigenvalues   ascending, on the complement; largest |eigenvalue|;
+--            symmetries: number of directions removed
 --   r, r_H   flatness; eta: estimated distance to the critical point
 --   shift    change of the Hessian (Frobenius) along the Newton step
---   noise    rounding level taken for the gradient
+--   noise    rounding level taken for the gradient; null_grad: the gradient
+--            along symmetries and where the Hessian is zero
 --   counts   evaluations by the objective so far
 function M.point(obj, w, o)
-  local value, grad = obj:value_grad(w)
-  local cp = {w = w, value = value, grad_norm = norm(grad),
-              error = obj.error and obj:error(w) or nil}
-  local P = w.shape[1]
-  local H = obj:hessian(w)
-  local S = obj.symmetries and obj:symmetries(w) or tensor.zeros{0, P}
-  local lambda, V = M.eigen(H, S)
-  cp.eigenvalues, cp.symmetries = lambda, S.shape[1]
-  local coef = V:t():mv(grad)
-  local normH = norm(lambda)
-  local largest = lambda:numel() > 0 and lambda:abs():max() or 0
-  cp.noise = 32 * EPS * normH * (1 + norm(w))
-  cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
-  local cut = EPS * P * largest
-  local p = newton_step(lambda, V, coef, cut)
-  cp.null_grad = norm(tensor.where(lambda:abs():gt(cut), coef * 0, coef))
-  cp.eta = norm(p)
-  confirm(obj, cp, p, H)
-  cp.inertia = {}
-  for i, rel in ipairs(o.tolerances) do
-    cp.inertia[i] = count(lambda, rel * largest)
-  end
-  cp.critical = is_critical(cp, o)
-  cp.zero_tol = o.tolerances[2] * largest
-  if cp.critical then cp.zero_tol = math.max(cp.zero_tol, 2 * cp.shift) end
-  local sure = count(lambda, cp.zero_tol)
-  cp.index, cp.n_neg, cp.n_zero, cp.n_pos = sure.n_neg, sure.n_neg,
-    sure.n_zero, sure.n_pos
-  cp.alpha = cp.n_neg / P
-  cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
-    and cp.inertia[1].n_pos == cp.inertia[3].n_pos
+  local cp = {w = w, error = obj.error and obj:error(w) or nil, counts = {}}
+  measure(obj, cp, o)
+  count_signs(cp, o)
   cp.class = class_of(cp, o)
-  cp.counts = {}
   for _, key in ipairs{"value", "grad", "hvp", "hessian"} do
     cp.counts[key] = obj.counts and obj.counts[key]
   end

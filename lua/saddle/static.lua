@@ -1,0 +1,300 @@
+-- static.lua: vmap and jit, and trace for looking at graphs. vmap and jit call
+-- the user's function twice and raise when the two graphs differ: the graph
+-- then stands for the function at every value.  MIT licence.
+local core = require "saddle.core"
+local tree = require "saddle.tree"
+local tracing = require "saddle.tracing"
+
+local G = core.graph
+local flatten, unflatten = tree.flatten, tree.unflatten
+local check_function, finish = tracing.check_function, tracing.finish
+local is_number, results = tracing.is_number, tracing.results
+
+local M = {}
+
+-- Traces twice with inputs made by `input` and compares.
+local function trace_static(f, where, leaves, input, build)
+  local function once()
+    local t = {tr = G.trace(true), x = {}}
+    for i, leaf in ipairs(leaves) do
+      t.x[i] = input(t.tr, leaf, i)
+    end
+    return finish(t, f, where, build(t.x))
+  end
+  local a, b = once(), once()
+  local same, what = G.same(a.tr, a.y, b.tr, b.y)
+  if not (same and tree.same(a.ytree, b.ytree)) then
+    core.fail(("%s: the function gave another graph when traced again (%s): " ..
+      "it reads a clock, an rng or a counter; pass such values as arguments")
+      :format(where, what))
+  end
+  return a
+end
+
+local VMAP_OPTIONS = {axes = false}
+
+local function lane_count(leaves, mapped)
+  local size, first
+  for i, leaf in ipairs(leaves) do
+    local _, shape = G.type(leaf)
+    local n = shape[1]
+    if mapped[i] and size ~= nil and n ~= size then
+      core.fail(("vmap: axes differ in size: leaf %d has %d, leaf %d has %d")
+        :format(first, size, i, n))
+    end
+    if mapped[i] then
+      size, first = n, first or i
+    end
+  end
+  if size == nil then
+    core.fail("vmap: no argument is mapped")
+  end
+  return size
+end
+
+-- One axis, or false, for each of n arguments.
+local function check_axes(axes, n)
+  if type(axes) ~= "table" then
+    core.fail("vmap: option axes: expected a table with an axis or false " ..
+      "for each argument, got " .. type(axes))
+  end
+  if #axes > n then
+    core.fail(("vmap: option axes: names %d arguments, the function got %d")
+      :format(#axes, n))
+  end
+  for i = 1, #axes do
+    local axis = math.tointeger(axes[i])
+    if axes[i] and (axis == nil or axis < 1) then
+      core.fail(("vmap: option axes: expected an axis or false for argument " ..
+        "%d, got %s"):format(i, tostring(axes[i])))
+    end
+  end
+end
+
+-- Moves an axis of leaf i to the front.
+local function to_front(leaf, axis, i)
+  local text, shape = G.type(leaf)
+  if shape[axis] == nil then
+    core.fail(("vmap: argument leaf %d is %s: it has no axis %d")
+      :format(i, text, axis))
+  end
+  if axis == 1 then
+    return leaf
+  end
+  local axes = {axis}
+  for a = 1, #shape do
+    if a ~= axis then
+      axes[#axes + 1] = a
+    end
+  end
+  return leaf:permute(axes)
+end
+
+-- Per argument its leaves; per leaf its mapped axis (false: shared).
+local function vmap_arguments(args, n, axes)
+  local leaves, trees, mapped = {}, {}, {}
+  for i = 1, n do
+    local list, node = flatten(args[i], "vmap: argument " .. i)
+    local axis = axes == nil and 1 or axes[i] or false
+    trees[i] = {node = node, first = #leaves + 1, count = #list}
+    for _, leaf in ipairs(list) do
+      local k = #leaves + 1
+      leaves[k] = axis and to_front(leaf, math.tointeger(axis), k) or leaf
+      mapped[k] = axis and true
+    end
+  end
+  return leaves, trees, mapped
+end
+
+local function rebuild(trees, x)
+  local out = {}
+  for i, t in ipairs(trees) do
+    out[i] = unflatten(t.node, table.move(x, t.first, t.first + t.count - 1,
+      1, {}))
+  end
+  return table.unpack(out, 1, #trees)
+end
+
+--- vmap(f, {axes = {1, false, ...}})(...) maps f over axis 1 of every argument
+--- (or over the axes given; false holds an argument constant); results carry
+--- the lanes on axis 1.
+function M.vmap(f, opts)
+  check_function(f, "vmap")
+  opts = require "saddle.opt".check(opts, VMAP_OPTIONS, "vmap")
+  local axes = opts.axes or nil
+  return function(...)
+    local n = select("#", ...)
+    if axes then
+      check_axes(axes, n)
+    end
+    local leaves, trees, mapped = vmap_arguments({...}, n, axes)
+    local size = lane_count(leaves, mapped)
+    local t = trace_static(f, "vmap", leaves, function(tr, leaf, i)
+      return (mapped[i] and G.lane or G.like)(tr, leaf)
+    end, function(x)
+      return rebuild(trees, x)
+    end)
+    local wide, narrow = {}, {}
+    for i, leaf in ipairs(leaves) do
+      if mapped[i] then
+        narrow[#narrow + 1] = t.x[i]
+        wide[#wide + 1] = G.input(t.tr, leaf)
+      else
+        G.bind(t.tr, t.x[i], leaf)
+      end
+    end
+    local by = G.batch(t.tr, size, narrow, wide, t.y)
+    return unflatten(t.ytree, G.run(t.tr, by))
+  end
+end
+
+-- A value that is no leaf, as text: strings quoted, since separators may occur
+-- in them; objects by address, which stays theirs while the entry holds them.
+local function identity(value)
+  local kind = type(value)
+  if kind == "string" then
+    return ("%q"):format(value)
+  end
+  local simple = kind == "nil" or kind == "boolean"
+  return simple and tostring(value) or kind .. (":%p"):format(value)
+end
+
+-- What a compiled function is keyed by: structure, shapes and dtypes of
+-- tensors; numbers are arguments; anything else is itself part of the key.
+local function signature(args, n)
+  local key, leaves, trees = {}, {}, {}
+  local function add(value)
+    local text = G.type(value)
+    if text then
+      leaves[#leaves + 1] = value
+      key[#key + 1] = is_number(value) and "number" or text
+    elseif type(value) == "table" then
+      local list, node = flatten(value, "jit: argument")
+      key[#key + 1] = "{" .. M.structure(node)
+      for _, leaf in ipairs(list) do
+        add(leaf)
+      end
+      key[#key + 1] = "}"
+      return {node = node, count = #list}
+    else
+      key[#key + 1] = identity(value)
+      return {static = value}
+    end
+    return {node = 1, count = 1}
+  end
+  for i = 1, n do
+    local first = #leaves + 1
+    trees[i] = add(args[i])
+    trees[i].first = first
+  end
+  return table.concat(key, ";"), leaves, trees
+end
+
+-- A structure as text: ("a".,"b"(1.,2.)).
+function M.structure(node)
+  if type(node) == "number" then
+    return "."
+  end
+  local parts = {}
+  for i, k in ipairs(node.keys) do
+    local key = type(k) == "string" and ("%q"):format(k) or tostring(k)
+    parts[i] = key .. M.structure(node[i])
+  end
+  return "(" .. table.concat(parts, ",") .. ")"
+end
+
+local function jit_arguments(trees, x)
+  local out = {}
+  for i, t in ipairs(trees) do
+    if t.node then
+      out[i] = unflatten(t.node, table.move(x, t.first,
+        t.first + t.count - 1, 1, {}))
+    else
+      out[i] = t.static
+    end
+  end
+  return table.unpack(out, 1, #trees)
+end
+
+local function jit_entry(f, leaves, trees)
+  local t = trace_static(f, "jit", leaves, G.like, function(x)
+    return jit_arguments(trees, x)
+  end)
+  t.held = trees -- keeps what the key names by address
+  if not G.symbolic(t.tr) then
+    t.program = G.compile(t.tr, t.y)
+  end
+  return t
+end
+
+local function as_tensors(leaves)
+  local symbolic = false
+  for i, leaf in ipairs(leaves) do
+    if is_number(leaf) then
+      leaves[i] = core.tensor(leaf + 0.0)
+    end
+    symbolic = symbolic or G.issymbolic(leaves[i])
+  end
+  return symbolic
+end
+
+local KEPT = 64 -- compiled forms of one function; the oldest goes
+
+local Compiled = {__name = "jit"}
+
+function Compiled:__call(...)
+  local n = select("#", ...)
+  local key, leaves, trees = signature({...}, n)
+  local t = self.entries[key]
+  if t == nil then
+    t = jit_entry(self.f, leaves, trees)
+    if t.program then
+      table.insert(self.keys, key)
+      self.entries[key] = t
+      if #self.keys > KEPT then
+        self.entries[table.remove(self.keys, 1)] = nil
+      end
+    end
+  end
+  local symbolic = as_tensors(leaves)
+  if symbolic or not t.program then
+    return results(t, G.splice(t.tr, t.y, leaves), 1)
+  end
+  return results(t, t.program:run(leaves), 1)
+end
+
+function Compiled:__tostring()
+  local parts = {("jit: %d compiled"):format(#self.keys)}
+  for i, key in ipairs(self.keys) do
+    parts[i + 1] = key .. "\n" .. tostring(self.entries[key].program)
+  end
+  return table.concat(parts, "\n")
+end
+
+--- jit(f) -> a function that traces f once per structure of its arguments and
+--- then runs the program. Numbers among the arguments may change freely;
+--- captured tensors are read at run time; captured numbers, and which tensors
+--- are captured, are those of the first call. print it to see its programs.
+function M.jit(f)
+  check_function(f, "jit")
+  return setmetatable({f = f, entries = {}, keys = {}}, Compiled)
+end
+
+local Trace = {__name = "trace"}
+
+function Trace:__tostring()
+  return (G.text(self.tr, self.y):gsub("\n$", ""))
+end
+
+--- trace(f, ...) -> the graph of f at these arguments; print it
+function M.trace(f, ...)
+  check_function(f, "trace")
+  local _, leaves, trees = signature({...}, select("#", ...))
+  local t = {tr = G.trace(false), x = {}}
+  for i, leaf in ipairs(leaves) do
+    t.x[i] = G.input(t.tr, leaf)
+  end
+  return setmetatable(finish(t, f, "trace", jit_arguments(trees, t.x)), Trace)
+end
+
+return M
