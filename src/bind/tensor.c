@@ -96,8 +96,12 @@ static void *alloc_big(lua_State *L, size_t bytes) {
   for (int attempt = 0; attempt < 2; attempt++) {
     lua_pushcfunction(L, alloc_protected);
     lua_pushinteger(L, (lua_Integer)bytes);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status == LUA_OK) {
       return lua_touserdata(L, -1);
+    }
+    if (status != LUA_ERRMEM) {
+      lua_error(L); /* Ctrl-C's hook raised in there */
     }
     lua_pop(L, 1);
     lua_gc(L, LUA_GCCOLLECT);

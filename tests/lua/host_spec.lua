@@ -311,5 +311,19 @@ print(good)]])
   t.ok(text:find("^false\t[^\n]*interrupted!\n1000000\ncode 0\n"), text)
 end)
 
+t.test("Ctrl-C is not lost while tensors are allocated", function()
+  write("alloc.lua", ready .. [[
+local T = require("saddle").tensor
+local good, err = pcall(function()
+  local stop = os.clock() + 20
+  while os.clock() < stop do T.zeros{200000} end
+end)
+print(good, err)]])
+  for _ = 1, 5 do
+    local text = pressed("alloc.lua", 1)
+    t.ok(text:find("^false\t[^\n]*interrupted!"), text)
+  end
+end)
+
 os.execute("rm -rf " .. quote(dir))
 return t
