@@ -214,7 +214,7 @@ local function measure(figure, panel, width, height)
   geo.zlabel, geo.clabel = panel.opts.zlabel, panel.opts.clabel
   geo.left = geo.ytics.width + (geo.ylabel and 4.2 or 1.6)
              + 1.6 * math.max(0, lines_in(geo.ylabel) - 1)
-  geo.top = geo.title and lines_in(geo.title) + 0.6 or 0.8
+  geo.top = geo.title and lines_in(geo.title) + 1.0 or 0.8
   geo.bottom = 1.7 + 1.1 * lines_in(geo.xlabel)
   local far = math.max(math.abs(geo.x[1]), math.abs(geo.x[2]))
   geo.right = not geo.x.log and (far >= 1e4 or far < 1e-3) and 3.4 or 1.6
