@@ -368,6 +368,27 @@ Test(num, ldl_rebuilds_and_inertia_counts) {
   cr_assert_eq(count[2], 8);
 }
 
+Test(num, inertia_does_not_depend_on_scale) {
+  sl_err err = {0};
+  const double scale[4] = {0x1p-700, 0x1p-500, 0x1p500, 0x1p700};
+  sl_int n = 21, want[3], count[3];
+  sl_tensor a = symmetric(SL_F64, n), b = make(SL_F64, 2, n, n);
+  for (sl_int i = 0; i < n; i++) { /* a zero diagonal: pivots of two rows */
+    f64(a)[i * n + i] = 0;
+  }
+  OK(sl_inertia(want, &a, 0, -1, &err));
+  cr_assert_eq(want[1], 0);
+  for (int k = 0; k < 4; k++) {
+    for (sl_int i = 0; i < n * n; i++) {
+      f64(b)[i] = f64(a)[i] * scale[k];
+    }
+    OK(sl_inertia(count, &b, 0, -1, &err));
+    for (int i = 0; i < 3; i++) {
+      cr_assert_eq(count[i], want[i]);
+    }
+  }
+}
+
 Test(num, norms) {
   sl_err err = {0};
   double out, v[4] = {3, -4, 0, 12}, m[6] = {1, -2, 3, 4, 5, -6};
