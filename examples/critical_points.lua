@@ -13,9 +13,9 @@
 -- nine to the index, the directions in which it can start to tell ten classes
 -- apart: 0, 9, 18 ... 45. So the index grows with the error and no high point
 -- is a minimum. Searches from `run` and `random` end gradient-flat or
--- unconverged, most of them, as Frye et al. 2019 report. (The points from
+-- unconverged, most of them, as Frye et al. 2020 report. (The points from
 -- `units` show what is there at each height, not how frequent it is.)
--- Sources: Dauphin et al. 2014, figure 1 and appendix C; Frye et al. 2019.
+-- Sources: Dauphin et al. 2014, figure 1 and appendix C; Frye et al. 2020.
 -- Run time: about 1 minute on two cores; --quick about 5 s.
 -- Usage: saddle critical_points.lua [--quick] [--out DIR]
 -- test arguments: --quick

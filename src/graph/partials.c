@@ -1,7 +1,8 @@
 /* partials.c: derivatives of the element-wise rows of ops.def. A tangent is
 ** always multiplied by `mulz`, which keeps a zero tangent zero whatever the
 ** factor: where(x > 0, sqrt(x), 0) has derivative 0 at 0, not 0 * inf.
-** Forms are chosen to lose no digits near the ends of their domains.
+** Forms are chosen to lose no digits near the ends of their domains, but for
+** tanh, whose 1 - y^2 is within rounding of 1, not of itself, in its tails.
 ** MIT licence. */
 #include "graph/ops.h"
 #include "graph/rules.h"
@@ -98,7 +99,7 @@ sl_node d_powi(sl_build *b, sl_node y, const sl_node *dx) {
   return sl_zmul(b, dx[0], factor);
 }
 
-/* ---- two operands ------------------------------------------------------------- */
+/* ---- two operands -------------------------------------------------------- */
 
 sl_node d_mul(sl_build *b, sl_node y, const sl_node *dx) {
   sl_node u = operand(b, y, 0);
@@ -114,7 +115,14 @@ sl_node d_div(sl_build *b, sl_node y, const sl_node *dx) {
   return sl_zadd(b, du, sl_zneg(b, dv));
 }
 
-/* x^y: y x^(y-1) dx + x^y log(x) dy; 0^y has no derivative in y for y > 0 */
+/* x^y: y x^(y-1) dx + x^y log(x) dy; the logarithm is kept finite at 0, where
+** 0^y does not vary with y > 0 */
+static sl_node finite_log(sl_build *b, sl_node x) {
+  sl_node zero = sl_const_like(b, 0.0, x);
+  sl_node in[3] = {sl_emit2(b, SL_OP_eq, x, zero), one(b, x), x};
+  return sl_emit1(b, SL_OP_log, sl_emit(b, SL_OP_where, 3, in, 0, NULL));
+}
+
 sl_node d_pow(sl_build *b, sl_node y, const sl_node *dx) {
   sl_node x = operand(b, y, 0);
   sl_node p = operand(b, y, 1);
@@ -124,7 +132,7 @@ sl_node d_pow(sl_build *b, sl_node y, const sl_node *dx) {
     d = sl_zmul(b, dx[0], sl_zmul(b, p, less));
   }
   if (dx[1] != SL_NONE) {
-    sl_node grow = sl_zmul(b, y, sl_emit1(b, SL_OP_log, x));
+    sl_node grow = mul(b, y, finite_log(b, x));
     d = sl_zadd(b, d, sl_zmul(b, dx[1], grow));
   }
   return d;

@@ -252,6 +252,59 @@ t.test("canonical form: permutations and signs of tanh units", function()
   t.eq(groups[1].times, 2)
 end)
 
+-- A double root of the gradient: the eigenvalue seen beside it is not sure,
+-- however near the point is.
+t.test("degenerate: beside x^3 and x^3 +- x^4, at any distance", function()
+  local shapes = {
+    function(w) return (w^3):sum() end,
+    function(w) return (w^3 - w^4):sum() end,
+    function(w) return (w^3 + w^4):sum() end,
+  }
+  local rng = saddle.random.new(11)
+  for _, f in ipairs(shapes) do
+    for _ = 1, 60 do
+      local x = rng:sign() * 10 ^ rng:uniform{low = -8, high = -6}
+      local cp = critical.verify(f, T{x})
+      t.ok(not cp.critical or cp.class == "degenerate",
+           ("%g: %s"):format(x, cp.class))
+    end
+  end
+  for _, method in ipairs{"newton", "newton_mr"} do
+    local cp = critical.find(shapes[1], T{0.3}, {method = method})
+    t.ok(not cp.critical or cp.class == "degenerate", method .. cp.class)
+  end
+end)
+
+t.test("a kink is no minimum: x^2 - 2|x|, and a ReLU net at its corner",
+       function()
+  local cp = critical.verify(function(w)
+    return w[1]^2 - 2 * w[1]:abs() + w[2]^2
+  end, T{0.0, 0.0})
+  t.eq(cp.class, "degenerate")
+  t.eq(cp.smooth, false)
+  local rng = saddle.random.new(2)
+  local net = nn.mlp{4, 3, 2, activation = "relu"}
+  local obj = nn.objective(net, {x = rng:normal{60, 4},
+    y = rng:integer({60}, 1, 2)}, "cross_entropy", {l2 = 1e-3})
+  cp = critical.find(obj, T.zeros{net:dim()})
+  t.ok(cp.class ~= "minimum", cp.class)
+  cp = critical.verify(diag{1, 2}, T{0.0, 0.0})
+  t.eq(cp.smooth, true)
+  t.eq(cp.class, "minimum")
+end)
+
+t.test("symmetries are removed from tiny Hessians without noise", function()
+  local rng = saddle.random.new(4)
+  for _ = 1, 20 do -- rank 4 of 6: one null direction is told, one is not
+    local Q = core.linalg.qr(rng:normal{6, 6})
+    local B = Q[{":", "1:4"}]
+    local H = B:mm(B:t()) * 1e-11
+    local obj = saddle.objective(function(w) return w:dot(H:mv(w)) / 2 end,
+      {dim = 6, symmetries = function() return Q[{":", "6:6"}]:t() end})
+    t.eq(critical.verify(obj, T.zeros{6}).class, "degenerate")
+  end
+end)
+
 t.test("mistakes are named", function()
   local f = diag{1, 2}
   t.fails(function() critical.find(f, T{1.0, 2}, {method = "newtom"}) end,

@@ -1,6 +1,6 @@
 -- facts_spec.lua: critical points whose place, value, index and whole spectrum
 -- are known in closed form. Sources: Baldi & Hornik 1989 (linear autoencoder),
--- Ge et al. 2015 (orthogonal tensor), Frye et al. 2019 (gradient-flat
+-- Ge et al. 2015 (orthogonal tensor), Frye et al. 2020 (gradient-flat
 -- quartic), Dauphin et al. 2014 (saddle-free steps).  MIT licence.
 local t = require "runner"
 local saddle = require "saddle"

@@ -584,4 +584,13 @@ t.test("10,000 gradients keep memory bounded", function()
     ("the peak rose by %.1f MB"):format((peak(after) - peak(before)) / 2 ^ 20))
 end)
 
+t.test("0^p does not vary with p > 0, in any order of derivative", function()
+  local f = function(p) return (T{0, 2}^p):sum() end
+  local l = math.log(2)
+  t.near(saddle.grad(f)(3.0), 8 * l, 1e-14)
+  t.near(saddle.grad(saddle.grad(f))(3.0), 8 * l^2, 1e-14)
+  t.near(saddle.grad(saddle.grad(saddle.grad(f)))(3.0), 8 * l^3, 1e-14)
+  t.near(saddle.hessian(f, 3.0), 8 * l^2, 1e-14)
+end)
+
 return t

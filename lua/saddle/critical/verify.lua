@@ -11,19 +11,21 @@
 --   |g(w + p)| is not larger than |g(w)|   one Newton step confirms it
 -- never on the gradient norm alone. The classes of critical points:
 --   minimum, maximum, saddle   all eigenvalues have a sure sign: they exceed
---               both 1e-6 of the largest and twice the change of the Hessian
---               along p (Kantorovich's condition with L measured there)
---   degenerate  some have not: the index counts the sure ones only, and
---               nothing is said of the others, nor of being a minimum
+--               both 1e-6 of the largest and four times the change of the
+--               Hessian along p (Kantorovich's condition with L measured
+--               there; beside a double root of g the change is half of it)
+--   degenerate  some have not, or the gradient has a kink here (a ReLU at its
+--               corner): the index counts the sure ones only, and nothing is
+--               said of the others, nor of being a minimum
 -- and of other points:
---   gradient_flat  |g| is not small enough, and more than flat_r of it lies in
---               directions where H is nearly zero: r > 0.9 and r_H < 5e-4,
---               Frye et al. 2019; methods that shrink |g| stop there
+--   gradient_flat  not critical, and more than flat_r of g lies in directions
+--               where H is nearly zero: r > 0.9 and r_H < 5e-4, Frye et al.
+--               2020; methods that shrink |g| stop there
 --   unconverged    neither
 -- MIT licence.
 local core = require "saddle.core"
 
-local tensor = core.tensor
+local tensor, random = core.tensor, core.random
 
 local M = {}
 
@@ -37,7 +39,7 @@ M.defaults = {tol = 1e-8, eta_tol = 1e-6, tolerances = {1e-4, 1e-6, 1e-8},
               flat_r = 0.9, flat_rh = 5e-4}
 
 local EPS = 2.0 ^ -52
-local FLAT = 1e-4    -- of |H|: a symmetry that is none
+local SURE = 4       -- changes of the Hessian that an eigenvalue must exceed
 local ROUNDING = 32 -- roundings a sum of terms of both signs may collect
 
 local function norm(x) return x:norm() end
@@ -51,7 +53,8 @@ function M.eigen(H, S)
   local HS = H:mm(S:t())
   local cross = HS:mm(S)
   local A = H - cross - cross:t() + S:t():mm(S:mm(HS)):mm(S)
-  local top = 2 * norm(H) + 1
+  local size = norm(H)
+  local top = size > 0 and 2 * size or 1
   A = A + top * S:t():mm(S)
   local lambda, V = core.linalg.eigh((A + A:t()) * 0.5)
   local m = lambda.shape[1] - k
@@ -100,10 +103,35 @@ local function confirm(obj, cp, p, H)
   cp.shift = norm(obj:hessian(there) - H)
 end
 
+-- Is the gradient differentiable at w, as H claims? What is left of
+-- g(w + hv) - g(w) after hHv falls with h where it is, and not at a kink.
+local PROBES, STEPS, SEEN = 3, {1e-5, 1e-6}, 1e-6
+
+local function is_smooth(obj, w, grad, H, normH)
+  local rng = random.new(0)
+  local size = 1 + norm(w)
+  for _ = 1, PROBES do
+    local v = rng:normal{w.shape[1]}
+    v = v / norm(v)
+    local Hv = H:mv(v)
+    for sign = -1, 1, 2 do
+      local rest = {}
+      for i, step in ipairs(STEPS) do
+        local h = sign * step * size
+        rest[i] = norm(obj:grad(w + h * v) - grad - h * Hv) / math.abs(h)
+      end
+      if rest[2] > SEEN * normH and rest[2] > 0.5 * rest[1] then
+        return false
+      end
+    end
+  end
+  return true
+end
+
 -- Directions that the caller calls symmetries must be flat where g is zero.
-local function check_symmetries(H, S, normH)
+local function check_symmetries(H, S, normH, tol)
   local along = norm(H:mm(S:t()))
-  if along > FLAT * normH then
+  if along > tol * normH then
     core.fail(("verify: symmetries: the Hessian is not zero along them: "
       .. "|H s| = %.2g, |H| = %.2g"):format(along, normH))
   end
@@ -113,7 +141,7 @@ local function is_critical(cp, o)
   local size = 1 + norm(cp.w)
   return cp.grad_norm <= math.max(o.tol, cp.noise)
     and cp.eta <= o.eta_tol * size
-    and cp.null_grad <= cp.noise
+    and cp.null_grad <= math.min(cp.noise, o.tol)
     and cp.next_grad_norm <= math.max(cp.grad_norm, cp.noise)
 end
 
@@ -122,7 +150,9 @@ local function class_of(cp, o)
     return cp.r > o.flat_r and cp.r_H < o.flat_rh and "gradient_flat"
       or "unconverged"
   end
-  if cp.n_zero > 0 or cp.n_neg + cp.n_pos == 0 then return "degenerate" end
+  if cp.n_zero > 0 or cp.n_neg + cp.n_pos == 0 or not cp.smooth then
+    return "degenerate"
+  end
   if cp.n_neg == 0 then return "minimum" end
   return cp.n_pos == 0 and "maximum" or "saddle"
 end
@@ -146,8 +176,9 @@ local function measure(obj, cp, o)
     + norm(tensor.where(lambda:abs():gt(cut), coef * 0, coef))
   confirm(obj, cp, p, H)
   cp.critical = is_critical(cp, o)
-  if cp.critical and cp.symmetries > 0 then
-    check_symmetries(H, S, norm(H))
+  if cp.critical then
+    check_symmetries(H, S, norm(H), o.tolerances[2])
+    cp.smooth = is_smooth(obj, w, grad, H, normH)
   end
 end
 
@@ -160,7 +191,7 @@ local function count_signs(cp, o)
   cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
     and cp.inertia[1].n_pos == cp.inertia[3].n_pos
   cp.zero_tol = o.tolerances[2] * cp.largest
-  if cp.critical then cp.zero_tol = math.max(cp.zero_tol, 2 * cp.shift) end
+  if cp.critical then cp.zero_tol = math.max(cp.zero_tol, SURE * cp.shift) end
   local sure = count(cp.eigenvalues, cp.zero_tol)
   cp.n_neg, cp.n_zero, cp.n_pos = sure.n_neg, sure.n_zero, sure.n_pos
   cp.index, cp.alpha = cp.n_neg, cp.n_neg / cp.w.shape[1]
@@ -174,6 +205,7 @@ end
 --   eigenvalues   ascending, on the complement; largest |eigenvalue|;
 --            symmetries: number of directions removed
 --   r, r_H   flatness; eta: estimated distance to the critical point
+--   smooth   of critical points: the gradient has no kink there
 --   shift    change of the Hessian (Frobenius) along the Newton step
 --   noise    rounding level taken for the gradient; null_grad: the gradient
 --            along symmetries and where the Hessian is zero

@@ -2,8 +2,8 @@
 --   v <- momentum v + g          (v starts at 0)
 --   w <- w - lr v                heavy ball (Polyak 1964)
 --   w <- w - lr (g + momentum v) with nesterov
--- Written as in Sutskever et al. 2013, with lr outside of the memory, so that
--- a schedule acts at once.  MIT licence.
+-- Sutskever et al. 2013 keep lr inside of v; outside, a schedule acts at once.
+-- With nesterov our w is their look-ahead point.  MIT licence.
 local core = require "saddle.core"
 
 local M = {}
