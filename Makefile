@@ -61,7 +61,7 @@ help: ## this list
 
 test: all style suites ## C suites, Lua specs, the module in stock Lua, the examples
 	$(SADDLE) tests/lua/run.lua
-	$(MODULE_ENV) lua5.4 tests/lua/run.lua module opt tensor
+	$(MODULE_ENV) lua5.4 tests/lua/run.lua module opt tensor methods inplace traced_methods
 	$(SADDLE) scripts/examples.lua $(B)/examples
 
 tiny: all ## the quickest tests, for while you type
@@ -82,9 +82,10 @@ asan: ## all tests under the address and undefined-behaviour sanitizers
 	$(MAKE) MODE=asan B=build/asan all tests
 	sh scripts/sanitized build/asan
 
-memcheck: ## a smoke run under valgrind
+memcheck: need-valgrind ## a smoke run under valgrind
 	$(MAKE) MODE=memcheck B=build/memcheck all
-	OMP_NUM_THREADS=1 valgrind -q --error-exitcode=1 --leak-check=full \
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 \
+	  valgrind -q --error-exitcode=1 --leak-check=full \
 	  --show-leak-kinds=definite --suppressions=scripts/valgrind.supp \
 	  build/memcheck/saddle --threads 1 tests/lua/smoke.lua
 
@@ -92,9 +93,14 @@ style: ## layers and lint
 	lua5.4 scripts/layers.lua
 	lua5.4 scripts/lint.lua
 
-check: style ## warnings as errors under gcc and clang, layers, style
+check: style need-clang ## warnings as errors under gcc and clang, layers, style
 	$(MAKE) B=build/check-gcc CC=gcc CFLAGS=-Werror objects
 	$(MAKE) B=build/check-clang CC=clang CFLAGS=-Werror objects
+
+need-%:
+	@command -v $* >/dev/null || \
+	  { echo "please install (Debian packages): $* $($*_needs)"; exit 1; }
+clang_needs := libomp-dev
 
 bench: all ## times of the operations that matter
 	$(SADDLE) tests/bench/run.lua

@@ -17,7 +17,7 @@ local function integer(v, where, name, low, high)
   local i = math.type(v) and math.tointeger(v)
   if not i or i < low or i > high then
     core.fail(("%s: %s: expected an integer from %d to %d, got %s"):format(
-      where, name, low, high, tostring(v)))
+      where, name, low, high, opt.show(v)))
   end
   return i
 end
@@ -29,7 +29,7 @@ end
 local function finite(v, where, name)
   if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
     core.fail(("%s: %s: expected a finite number, got %s"):format(where, name,
-                                                                 tostring(v)))
+                                                                 opt.show(v)))
   end
   return v
 end
@@ -118,7 +118,7 @@ function Data:subset(what, to)
 end
 
 local function permutation(rng, n, where)
-  if type(rng) ~= "userdata" then
+  if type(rng) ~= "userdata" or is_tensor(rng) then
     core.fail(("%s: rng: expected a generator such as saddle.random.new(1), "
       .. "got a %s"):format(where, type(rng)))
   end
@@ -229,9 +229,12 @@ function M.new(opts)
     core.fail(("data.new: y: expected a tensor of %d rows"):format(n))
   end
   local r, c = opts.rows, opts.cols
+  for key, v in pairs{rows = r, cols = c, classes = opts.classes} do
+    integer(v, "data.new", key, 1, math.maxinteger)
+  end
   if (r or c) and (not r or not c or r * c ~= features) then
     core.fail(("data.new: rows, cols: expected a product of %d, got %s x %s")
-      :format(features, tostring(r), tostring(c)))
+      :format(features, opt.show(r), opt.show(c)))
   end
   return derive({}, {name = opts.name, raw = x, y = y, n = n,
     features = features, classes = opts.classes,

@@ -25,6 +25,10 @@ function M.save(path, value, opts)
     if opts.compress then
       core.fail("save: option 'compress': expected a name ending in .npz")
     end
+    if type(path) == "string" and path ~= "" and path:sub(-4) ~= ".npy" then
+      core.fail(("save: expected a name ending in .npy or .npz, got %s")
+        :format(opt.show(path)))
+    end
     core.file.save_npy(path, value)
   end
 end

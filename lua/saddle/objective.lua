@@ -23,17 +23,18 @@ local function transform() return require "saddle.transform" end
 -- The Lua number that a number or a tensor of one element is.
 local function number(v, where)
   if type(v) == "number" then return v end
-  if type(v) ~= "userdata" or v:numel() ~= 1 then
-    core.fail(where .. ": expected the function to return one number")
+  if not opt.is_tensor(v) or v:numel() ~= 1 then
+    core.fail(("%s: expected the function to return one number, got %s")
+              :format(where, opt.show(v)))
   end
   return v:item()
 end
 
 local function vector(w, dim, name, where)
   if type(w) == "table" then w = tensor(w) end
-  if type(w) ~= "userdata" then
-    core.fail(("%s: %s: expected a tensor of %d numbers, got a %s")
-              :format(where, name, dim, type(w)))
+  if not opt.is_tensor(w) then
+    core.fail(("%s: %s: expected a tensor of %d numbers, got %s")
+              :format(where, name, dim, opt.show(w)))
   end
   local s = w.shape
   if #s ~= 1 or s[1] ~= dim then
@@ -52,13 +53,30 @@ function Objective:dim() return self.size end
 -- gave the Hessian.
 function Objective:path() return self.route end
 
+-- The objective as a plain function of w that can be traced: what an objective
+-- is when it is called, obj(w), or given symbolic parameters.
+function Objective:traced()
+  if not self.plain then
+    self.plain = self.fn.plain and self.fn.plain() or self.fn.value
+  end
+  return self.plain
+end
+
+local function symbolic(w, v)
+  return core.graph.issymbolic(w) or core.graph.issymbolic(v)
+end
+
+function Objective:__call(w) return self:value(w) end
+
 function Objective:value(w)
+  if symbolic(w) then return self:traced()(w) end
   w = vector(w, self.size, "w", "value")
   self.counts.value = self.counts.value + 1
   return number(self.fn.value(w), "value")
 end
 
 function Objective:grad(w)
+  if symbolic(w) then return transform().grad(self:traced())(w) end
   w = vector(w, self.size, "w", "grad")
   self.counts.grad = self.counts.grad + 1
   return self.fn.grad(w)
@@ -66,6 +84,7 @@ end
 
 -- Value and gradient of one pass.
 function Objective:value_grad(w)
+  if symbolic(w) then return transform().value_and_grad(self:traced())(w) end
   w = vector(w, self.size, "w", "value_grad")
   self.counts.value = self.counts.value + 1
   self.counts.grad = self.counts.grad + 1
@@ -75,6 +94,7 @@ end
 
 -- H v.
 function Objective:hvp(w, v)
+  if symbolic(w, v) then return transform().hvp(self:traced(), w, v) end
   w = vector(w, self.size, "w", "hvp")
   v = vector(v, self.size, "v", "hvp")
   self.counts.hvp = self.counts.hvp + 1
@@ -83,6 +103,7 @@ end
 
 -- H [P x P], symmetric to the last bit.
 function Objective:hessian(w)
+  if symbolic(w) then return transform().hessian(self:traced(), w) end
   w = vector(w, self.size, "w", "hessian")
   self.counts.hessian = self.counts.hessian + 1
   return self.fn.hessian(w)
@@ -126,6 +147,10 @@ function Objective:batches(size, rng)
   if not size or size < 1 then
     core.fail("batches: size: expected an integer >= 1")
   end
+  if rng ~= nil and (type(rng) ~= "userdata" or opt.is_tensor(rng)) then
+    core.fail("batches: rng: expected saddle.random.new(seed), got "
+              .. opt.show(rng))
+  end
   local n, first = self.samples, 1
   local order = rng and rng:permutation(n) or tensor.arange(1, n)
   return function()
@@ -165,7 +190,7 @@ end
 function Objective:symmetries(w)
   w = vector(w, self.size, "w", "symmetries")
   local rows = self.fn.symmetries and self.fn.symmetries(w)
-  return symmetry.orthonormal(rows, self.size)
+  return symmetry.orthonormal(rows, self.size, symmetry.least(w))
 end
 
 function Objective:__tostring()
@@ -175,6 +200,8 @@ function Objective:__tostring()
   return ("objective: %s, %d parameters, l2 = %g, Hessian by %s")
     :format(what, self.size, self.l2, self.route)
 end
+
+opt.class(Objective, "objective")
 
 -- ---- routes ----------------------------------------------------------------
 
@@ -215,13 +242,16 @@ local function by_graph(f)
   }
 end
 
-local function network_by_graph(net, loss, l2, x, targets)
-  local function f(w)
+local function network_function(net, loss, l2, x, targets)
+  return function(w)
     local v = loss.mean(net:apply(w, x), targets)
     if l2 > 0 then v = v + (l2 / 2) * (w * w):sum() end
     return v
   end
-  local fn = by_graph(f)
+end
+
+local function network_by_graph(net, loss, l2, x, targets)
+  local fn = by_graph(network_function(net, loss, l2, x, targets))
   function fn.sample_grads(w)
     local t = transform()
     local function one(xi, yi)
@@ -265,6 +295,10 @@ function M.build(proto, x, y)
     size = net:dim(), route = plan and "structure" or "graph",
     outputs_n = proto.outputs_n, force_graph = proto.force_graph,
   }
+  fn.plain = plan and function()
+    return network_function(net, loss, l2, x,
+      labels and loss.targets(y, n, proto.outputs_n, "objective") or targets)
+  end
   fn.symmetries = function(w) return symmetry.of_network(self, w) end
   return self
 end
@@ -272,8 +306,8 @@ end
 -- Inputs as f64 [N x features], contiguous and finite.
 local function check_inputs(x, nin)
   if type(x) == "table" then x = tensor(x) end
-  if type(x) ~= "userdata" then
-    core.fail("objective: data.x: expected a tensor, got a " .. type(x))
+  if not opt.is_tensor(x) then
+    core.fail("objective: data.x: expected a tensor, got " .. opt.show(x))
   end
   local s = x.shape
   if #s < 2 then
@@ -307,7 +341,7 @@ local function from_network(net, data, loss, opts)
   local o = opt.check(opts, {l2 = 0, path = none}, "objective")
   if type(o.l2) ~= "number" or not (o.l2 >= 0 and o.l2 < math.huge) then
     core.fail("objective: l2: expected a finite number >= 0, got "
-              .. tostring(o.l2))
+              .. opt.show(o.l2))
   end
   if o.path then
     opt.choice(o.path, {"graph", "structure"}, "objective: path")
@@ -342,7 +376,7 @@ local function from_function(f, opts)
   local dim = math.tointeger(o.dim)
   if not dim or dim < 1 then
     core.fail("objective: dim: expected the number of parameters, got "
-              .. tostring(o.dim))
+              .. opt.show(o.dim))
   end
   local fn = by_graph(f)
   if o.grad then

@@ -8,6 +8,28 @@ local M = {}
 -- A default that stands for "no default, but the key is known".
 M.none = setmetatable({}, {__tostring = function() return "opt.none" end})
 
+-- Any value in one short line, for messages: text cut and without control
+-- characters, tensors by shape and dtype.
+function M.show(v)
+  local kind = type(v)
+  if kind == "string" then
+    local text = #v > 60 and v:sub(1, 57) .. "..." or v
+    return (text:gsub("%c", "?"))
+  end
+  if kind == "number" or kind == "boolean" or kind == "nil" then
+    return tostring(v)
+  end
+  if M.is_tensor(v) then
+    return "a tensor " .. core.graph.type(v)
+  end
+  return "a " .. kind
+end
+
+-- Is v a tensor or a symbolic tensor?
+function M.is_tensor(v)
+  return type(v) == "userdata" and core.graph.type(v) ~= nil
+end
+
 -- Edit distance between two short strings; a swap of neighbours counts one.
 local function distance(a, b)
   local before, row = {}, {}
@@ -31,6 +53,7 @@ end
 
 -- nearest(name, names): the closest entry of a list, or nil when none is close.
 function M.nearest(name, names)
+  if #name > 40 then return nil end
   local best, least = nil, math.max(2, #name // 2) + 1
   for _, known in ipairs(names) do
     local d = distance(name:lower(), known:lower())
@@ -41,7 +64,7 @@ end
 
 -- did_you_mean(name, names): " (did you mean 'x'?)", or the list of names.
 function M.did_you_mean(name, names)
-  local near = M.nearest(tostring(name), names)
+  local near = type(name) == "string" and M.nearest(name, names)
   if near then return (" (did you mean '%s'?)"):format(near) end
   if #names == 0 then return "" end
   return " (known: " .. table.concat(names, ", ") .. ")"
@@ -55,9 +78,9 @@ local function known_names(defaults)
 end
 
 -- check(opts, defaults, where): opts may be nil. Keys of `defaults` are the
--- known ones; a default of opt.none stays nil when not given. A given value
--- must have its default's type unless that default is nil-like or boolean
--- false (which often stands for "off" of a richer option).
+-- known ones; a default of opt.none stays nil when not given. Where the default
+-- is a number the value must be one, a function that gives one, or false
+-- ("off"); where it is a string it may be richer (a function, a table), not true.
 function M.check(opts, defaults, where)
   if opts ~= nil and type(opts) ~= "table" then
     core.fail(("%s: options: expected a table, got %s"):format(where,
@@ -69,14 +92,14 @@ function M.check(opts, defaults, where)
   end
   for key, value in pairs(opts or {}) do
     if defaults[key] == nil then
-      core.fail(("%s: unknown option '%s'%s"):format(where, tostring(key),
+      core.fail(("%s: unknown option '%s'%s"):format(where, M.show(key),
         M.did_you_mean(key, known_names(defaults))))
     end
-    local want = type(defaults[key])
-    if (want == "number" or want == "string") and type(value) == "boolean"
-        and value == true then
-      core.fail(("%s: option '%s': expected a %s, got true"):format(where, key,
-                                                                    want))
+    local want, got = type(defaults[key]), type(value)
+    if want == "number" and got ~= "number" and got ~= "function"
+        and value ~= false or want == "string" and value == true then
+      core.fail(("%s: option '%s': expected a %s, got %s"):format(where, key,
+        want, M.show(value)))
     end
     out[key] = value
   end
@@ -88,8 +111,25 @@ function M.choice(value, list, where)
   for _, name in ipairs(list) do
     if value == name then return value end
   end
-  return core.fail(("%s: '%s' is not known%s"):format(where, tostring(value),
+  return core.fail(("%s: '%s' is not known%s"):format(where, M.show(value),
     M.did_you_mean(value, list)))
+end
+
+-- class(meta, name): makes every method of meta check that it was called on an
+-- object of that class: fig.line(x) instead of fig:line(x) is told so.
+function M.class(meta, name, methods)
+  methods = methods or meta
+  for key, method in pairs(methods) do
+    if type(method) == "function" and not key:match("^__") then
+      methods[key] = function(self, ...)
+        if getmetatable(self) ~= meta then
+          core.fail(("%s: expected a %s before the colon, got %s"):format(key,
+            name, M.show(self)))
+        end
+        return method(self, ...)
+      end
+    end
+  end
 end
 
 return M

@@ -144,7 +144,7 @@ function M.vmap(f, opts)
       end
     end
     local by = G.batch(t.tr, size, narrow, wide, t.y)
-    return unflatten(t.ytree, G.run(t.tr, by))
+    return tracing.give(t, G.run(t.tr, by))
   end
 end
 

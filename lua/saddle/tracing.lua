@@ -19,9 +19,12 @@ end
 
 -- A traced call: tr, the graph; x, the symbolic leaves of the first argument;
 -- y, those of the result; and the structures and original leaves of both.
+-- Several results are a table of them, and t.many their number.
 function M.finish(t, f, where, ...)
-  local out = f(...)
+  local out = table.pack(f(...))
   G.close(t.tr)
+  t.many = out.n > 1 and out.n
+  out = t.many and table.move(out, 1, out.n, 1, {}) or out[1]
   local leaves
   leaves, t.ytree = tree.flatten(out, where .. ": result of the function")
   t.y = {}
@@ -40,6 +43,15 @@ function M.scalar(v)
   return G.issymbolic(v) and v or v:item()
 end
 
+-- Values in the structure of the function's result, or results.
+function M.give(t, values)
+  local out = tree.unflatten(t.ytree, values)
+  if t.many then
+    return table.unpack(out, 1, t.many)
+  end
+  return out
+end
+
 function M.results(t, values, first)
   local out = {}
   for i = 1, #t.y do
@@ -47,7 +59,7 @@ function M.results(t, values, first)
     local v = values[first + i - 1]
     out[i] = #shape == 0 and M.scalar(v) or v
   end
-  return tree.unflatten(t.ytree, out)
+  return M.give(t, out)
 end
 
 return M

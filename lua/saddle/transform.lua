@@ -29,7 +29,12 @@ local function trace(f, where, w, ...)
   for i, leaf in ipairs(t.leaves) do
     t.x[i] = G.input(t.tr, leaf)
   end
-  return finish(t, f, where, unflatten(t.xtree, t.x), ...)
+  finish(t, f, where, unflatten(t.xtree, t.x), ...)
+  if t.many then
+    core.fail(("%s: the function must return one value, got %d; " ..
+      "a table may hold several"):format(where, t.many))
+  end
+  return t
 end
 
 local function check_float(t, where)

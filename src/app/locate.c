@@ -32,12 +32,17 @@ static bool binary_folder(char *buf, size_t size) {
   return true;
 }
 
-static void append_path(lua_State *L, const char *folder) {
+static void extend_path(lua_State *L, const char *folder) {
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "path");
   const char *path = lua_tostring(L, -1);
-  lua_pushfstring(L, "%s;%s/?.lua;%s/?/init.lua", path != NULL ? path : "",
-                  folder, folder);
+  path = path != NULL ? path : "";
+  bool chosen = getenv("LUA_PATH") != NULL || getenv("LUA_PATH_5_4") != NULL;
+  if (chosen) {
+    lua_pushfstring(L, "%s;%s/?.lua;%s/?/init.lua", path, folder, folder);
+  } else {
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, path);
+  }
   lua_setfield(L, -3, "path");
   lua_pop(L, 2);
 }
@@ -53,7 +58,7 @@ void app_find_lua(lua_State *L) {
     snprintf(probe, sizeof probe, "%s/%s/saddle/init.lua", folder, places[i]);
     if (access(probe, R_OK) == 0) {
       snprintf(probe, sizeof probe, "%s/%s", folder, places[i]);
-      append_path(L, realpath(probe, full) != NULL ? full : probe);
+      extend_path(L, realpath(probe, full) != NULL ? full : probe);
       return;
     }
   }

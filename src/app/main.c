@@ -102,7 +102,6 @@ static int protected_main(lua_State *L) {
   open_libraries(L, &o);
   set_arg(L, argv, argc, o.script);
   lua_gc(L, LUA_GCRESTART);
-  lua_gc(L, LUA_GCINC, 0, 0, 0);
   lua_pushboolean(L, run(L, &o, argc, argv));
   return 1;
 }

@@ -77,7 +77,7 @@ int64_t sl_malloc_count(void) { return atomic_load(&malloc_count); }
 
 void sl_malloc_fail_at(int64_t k) { atomic_store(&malloc_fail, k); }
 
-/* ---- interrupt flag ------------------------------------------------------- */
+/* ---- interrupt flag ------------------------------------------------------ */
 
 static atomic_bool interrupt_flag; /* lock-free: safe in a signal handler */
 
@@ -97,7 +97,7 @@ static atomic_int guard_depth;
 int sl_guard(void) { return atomic_load(&guard_depth); }
 void sl_guard_set(int depth) { atomic_store(&guard_depth, depth); }
 
-/* ---- threads, time, version ------------------------------------------------ */
+/* ---- threads, time, version ---------------------------------------------- */
 
 static int thread_count; /* 0: not asked yet */
 

@@ -110,6 +110,11 @@ static sl_status explain(const char *path, int why, sl_err *err) {
 
 sl_status sl_memfile_save(int fd, const char *path, sl_err *err) {
   static atomic_uint counter;
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    return sl_fail(err, SL_EIO, "'%s' cannot be written: it is %s", path,
+                   S_ISDIR(st.st_mode) ? "a directory" : "a device");
+  }
   sl_int room = (sl_int)strlen(path) + 48;
   char *temporary = sl_malloc(room);
   if (temporary == NULL) {

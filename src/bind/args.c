@@ -169,15 +169,49 @@ void sl_checkopts(lua_State *L, int arg, const char *const *names) {
   }
 }
 
-sl_dtype sl_optdtype(lua_State *L, int arg, sl_dtype dflt) {
+/* Pushes option `name` of the table at arg when it is given. */
+static bool given(lua_State *L, int arg, const char *name) {
   if (!lua_istable(L, arg)) {
-    return dflt;
+    return false;
   }
-  if (lua_getfield(L, arg, "dtype") != LUA_TNIL) {
+  if (lua_getfield(L, arg, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return false;
+  }
+  return true;
+}
+
+sl_dtype sl_optdtype(lua_State *L, int arg, sl_dtype dflt) {
+  if (given(L, arg, "dtype")) {
     dflt = sl_checkdtype(L, -1, sl_callee(L));
+    lua_pop(L, 1);
   }
-  lua_pop(L, 1);
   return dflt;
+}
+
+double sl_optnum(lua_State *L, int arg, const char *name, double dflt) {
+  if (given(L, arg, name)) {
+    dflt = sl_checknum(L, -1, name);
+    lua_pop(L, 1);
+  }
+  return dflt;
+}
+
+sl_int sl_optint(lua_State *L, int arg, const char *name, sl_int dflt) {
+  if (given(L, arg, name)) {
+    dflt = sl_checkint(L, -1, name);
+    lua_pop(L, 1);
+  }
+  return dflt;
+}
+
+bool sl_optflag(lua_State *L, int arg, const char *name) {
+  bool flag = false;
+  if (given(L, arg, name)) {
+    flag = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
+  return flag;
 }
 
 /* ---- shapes -------------------------------------------------------------- */

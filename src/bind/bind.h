@@ -23,11 +23,11 @@ int sl_raisef(lua_State *L, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* sl_try(L, status, &err): raises when status is not SL_OK. */
 void sl_try(lua_State *L, sl_status status, const sl_err *err);
-/* core.fail(message), core.where(), core.set_luadir(dir): the same for Lua. */
+/* core.fail(message), core.where(): the same for Lua. */
 int sl_lua_fail(lua_State *L);
 int sl_lua_where(lua_State *L);
-int sl_lua_set_luadir(lua_State *L);
-
+/* Tells where Saddle's own Lua code is: a folder, with its last separator. */
+void sl_set_luadir(lua_State *L, const char *dir);
 /* Line of the user's frame, 0 when there is none. */
 int sl_user_line(lua_State *L);
 

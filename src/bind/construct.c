@@ -399,6 +399,10 @@ static void push_table(lua_State *L, const sl_tensor *t, int axis,
   luaL_checkstack(L, 4, "nested table");
   lua_createtable(L, n < INT32_MAX ? (int)n : 0, 0);
   for (sl_int i = 1; i <= n; i++) {
+    if ((i & 0xffff) == 0) {
+      sl_err err;
+      sl_try(L, sl_poll(&err, "totable"), &err);
+    }
     push_table(L, t, axis + 1, at);
     lua_rawseti(L, -2, i);
   }
@@ -475,7 +479,10 @@ static int construct_to_bytes(lua_State *L) {
 static int construct_from_bytes(lua_State *L) {
   size_t n;
   sl_type type;
-  const char *bytes = luaL_checklstring(L, 1, &n);
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    sl_argerror(L, 1, "expected a string of bytes, got %s", sl_typename(L, 1));
+  }
+  const char *bytes = lua_tolstring(L, 1, &n);
   sl_checkshape(L, 2, SL_F64, NULL, &type);
   sl_int need = sl_numel(&type) * sl_dtype_size(type.dtype);
   if ((sl_int)n != need) {

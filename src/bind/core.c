@@ -9,7 +9,6 @@
 static const luaL_Reg functions[] = {
   {"fail", sl_lua_fail},
   {"where", sl_lua_where},
-  {"set_luadir", sl_lua_set_luadir},
   {NULL, NULL},
 };
 
@@ -21,19 +20,16 @@ static const luaL_Reg modules[] = {
   {NULL, NULL},
 };
 
-/* Tells error.c Saddle's Lua folder, as far as package.path knows it, for
-** those who load a submodule without loading `saddle` first. */
+/* Tells error.c the folder of Saddle's Lua code, whichever module of it is
+** loaded first. */
 static void find_luadir(lua_State *L) {
   static const char code[] =
       "local file = package.searchpath('saddle', package.path)\n"
       "return file and file:match('^(.*[/\\\\])')";
   if (luaL_dostring(L, code) == LUA_OK && lua_isstring(L, -1)) {
-    lua_pushcfunction(L, sl_lua_set_luadir);
-    lua_insert(L, -2);
-    lua_call(L, 1, 0);
-  } else {
-    lua_pop(L, 1);
+    sl_set_luadir(L, lua_tostring(L, -1));
   }
+  lua_pop(L, 1);
 }
 
 int luaopen_saddle_core(lua_State *L) {

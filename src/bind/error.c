@@ -1,8 +1,8 @@
 /* error.c: the one place that raises. Every message starts with the user's
 ** line: the innermost Lua frame outside Saddle's own Lua folder, so a mistake
 ** caught deep inside `saddle.optim` still points at the script. The folder is
-** told once by lua/saddle/init.lua (core.set_luadir) and kept in the registry;
-** a chunk belongs to it when its name starts with "@" and that folder.
+** found once, when core.c opens, and kept in the registry; a chunk belongs to
+** it when its name starts with "@" and that folder.
 ** Must not own anything while it raises.  MIT licence. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,40 +12,34 @@
 
 static const char luadir_key[] = "saddle.luadir";
 
-/* Pushes "file:line: " of the user's frame, or "" when there is none. */
-static void push_position(lua_State *L) {
+/* Finds the innermost Lua frame that is not Saddle's own. */
+static bool user_frame(lua_State *L, lua_Debug *ar) {
   lua_getfield(L, LUA_REGISTRYINDEX, luadir_key);
   size_t n = 0;
   const char *own = lua_tolstring(L, -1, &n);
-  lua_Debug ar;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    bool inside = own != NULL && strncmp(ar.source, own, n) == 0;
-    if (ar.currentline > 0 && !inside) {
-      lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
-      lua_remove(L, -2);
-      return;
-    }
+  bool found = false;
+  for (int level = 0; !found && lua_getstack(L, level, ar); level++) {
+    lua_getinfo(L, "Sl", ar);
+    found = ar->currentline > 0 &&
+            (own == NULL || strncmp(ar->source, own, n) != 0);
   }
   lua_pop(L, 1);
-  lua_pushliteral(L, "");
+  return found;
+}
+
+/* Pushes "file:line: " of the user's frame, or "" when there is none. */
+static void push_position(lua_State *L) {
+  lua_Debug ar;
+  if (user_frame(L, &ar)) {
+    lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+  } else {
+    lua_pushliteral(L, "");
+  }
 }
 
 int sl_user_line(lua_State *L) {
-  lua_getfield(L, LUA_REGISTRYINDEX, luadir_key);
-  size_t n = 0;
-  int line = 0;
-  const char *own = lua_tolstring(L, -1, &n);
   lua_Debug ar;
-  for (int level = 0; line == 0 && lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline > 0 &&
-        (own == NULL || strncmp(ar.source, own, n) != 0)) {
-      line = ar.currentline;
-    }
-  }
-  lua_pop(L, 1);
-  return line;
+  return user_frame(L, &ar) ? ar.currentline : 0;
 }
 
 static int raise_text(lua_State *L, const char *text) {
@@ -98,9 +92,7 @@ int sl_lua_where(lua_State *L) {
   return 1;
 }
 
-/* core.set_luadir(dir): dir ends in its separator. */
-int sl_lua_set_luadir(lua_State *L) {
-  lua_pushfstring(L, "@%s", luaL_checkstring(L, 1));
+void sl_set_luadir(lua_State *L, const char *dir) {
+  lua_pushfstring(L, "@%s", dir);
   lua_setfield(L, LUA_REGISTRYINDEX, luadir_key);
-  return 0;
 }

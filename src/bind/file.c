@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bind/bind.h"
+#include "bind/tensors.h"
 #include "tensor/file.h"
 
 static const char source_name[] = "saddle.source";
@@ -248,12 +248,7 @@ static int file_save_npz(lua_State *L) {
     return sl_raisef(L, "save: arrays: expected a table of tensors by name, "
                      "got %s", luaL_typename(L, 2));
   }
-  bool compress = false;
-  if (lua_istable(L, 3)) {
-    lua_getfield(L, 3, "compress");
-    compress = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-  }
+  bool compress = sl_optflag(L, 3, "compress");
   sl_int n = push_sorted_names(L); /* at 4 */
   sl_zip_entry *entries =
       sl_bind_scratch(L, (n > 0 ? n : 1) * (sl_int)sizeof *entries);
@@ -276,22 +271,15 @@ static int file_save_npz(lua_State *L) {
   return 0;
 }
 
-static bool ends_in(const char *text, const char *tail) {
-  size_t n = strlen(text), m = strlen(tail);
-  return n >= m && strcmp(text + n - m, tail) == 0;
-}
-
-/* save(path, tensor) writes .npy; a name that ends in .npz takes a table. */
-static int file_save(lua_State *L) {
-  return ends_in(check_path(L, 1, "save"), ".npz") ? file_save_npz(L)
-                                                   : file_save_npy(L);
-}
-
 /* write(path, string): the whole file, or nothing of it. */
 static int file_write(lua_State *L) {
   const char *path = check_path(L, 1, "write");
   size_t n;
-  const char *text = luaL_checklstring(L, 2, &n);
+  if (lua_type(L, 2) != LUA_TSTRING) {
+    sl_raisef(L, "write: text: expected a string, got %s",
+              luaL_typename(L, 2));
+  }
+  const char *text = lua_tolstring(L, 2, &n);
   sl_sink *k = push_sink(L);
   sl_err err;
   sl_try(L, sl_sink_open(k, path, &err), &err);
@@ -372,7 +360,7 @@ static int file_labels(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-  {"load", file_load},         {"save", file_save},
+  {"load", file_load},
   {"save_npy", file_save_npy}, {"save_npz", file_save_npz},
   {"idx", file_idx},           {"write", file_write},
   {"exists", file_exists},     {"downsample", file_downsample},

@@ -6,7 +6,7 @@
 
 #include "bind/trace.h"
 
-/* ---- lists of nodes --------------------------------------------------------- */
+/* ---- lists of nodes ------------------------------------------------------ */
 
 /* Pushes scratch holding the nodes of the sequence at idx; `false` is SL_NONE.
 ** Every element must be a symbolic tensor of the trace at 1. */
@@ -45,7 +45,7 @@ static void push_nodes(lua_State *L, int n, const sl_node *list) {
   }
 }
 
-/* ---- leaves ------------------------------------------------------------------- */
+/* ---- leaves -------------------------------------------------------------- */
 
 /* graph.trace(static) -> trace */
 static int graph_trace(lua_State *L) {
@@ -83,8 +83,8 @@ static void box_number(lua_State *L, int idx) {
   }
 }
 
-/* trace:input(value) -> symbolic tensor bound to the value */
-static int trace_input(lua_State *L) {
+/* An input of the type of the value at 2, bound to it or not. */
+static int input_of_value(lua_State *L, bool bound) {
   sl_type type;
   sl_checktrace(L, 1);
   lua_settop(L, 2);
@@ -93,8 +93,14 @@ static int trace_input(lua_State *L) {
     sl_raisef(L, "expected tensors, numbers or tables of them as arguments, "
                  "got %s", luaL_typename(L, 2));
   }
-  return push_input(L, &type, 2);
+  return push_input(L, &type, bound ? 2 : 0);
 }
+
+/* trace:input(value) -> symbolic tensor bound to the value */
+static int trace_input(lua_State *L) { return input_of_value(L, true); }
+
+/* trace:like(value) -> unbound input of the value's type */
+static int trace_like(lua_State *L) { return input_of_value(L, false); }
 
 /* trace:lane(value) -> unbound input of the type of value[1] */
 static int trace_lane(lua_State *L) {
@@ -110,19 +116,6 @@ static int trace_lane(lua_State *L) {
   }
   type.ndim--;
   memmove(type.shape, type.shape + 1, (size_t)type.ndim * sizeof *type.shape);
-  return push_input(L, &type, 0);
-}
-
-/* trace:like(value) -> unbound input of the value's type */
-static int trace_like(lua_State *L) {
-  sl_type type;
-  sl_checktrace(L, 1);
-  lua_settop(L, 2);
-  box_number(L, 2);
-  if (!sl_value_type(L, 2, &type)) {
-    sl_raisef(L, "expected tensors, numbers or tables of them as arguments, "
-                 "got %s", luaL_typename(L, 2));
-  }
   return push_input(L, &type, 0);
 }
 
@@ -202,7 +195,7 @@ static int trace_close(lua_State *L) {
   return 0;
 }
 
-/* ---- transforms ------------------------------------------------------------------ */
+/* ---- transforms ---------------------------------------------------------- */
 
 /* trace:jvp(x, dx, y) -> dy */
 static int trace_jvp(lua_State *L) {
@@ -264,18 +257,23 @@ static int trace_batch(lua_State *L) {
   return 1;
 }
 
-/* trace:run(outs) -> values: Tensors, or symbolic tensors of the innermost
-** outer trace they depend on */
-static int trace_run(lua_State *L) {
-  int n;
-  sl_checktrace(L, 1);
-  const sl_node *outs = nodes_of(L, 2, &n);
+/* Pushes the list of the values of n nodes of the trace at 1. */
+static void push_results(lua_State *L, int n, const sl_node *outs) {
   lua_createtable(L, n, 0);
   int list = lua_gettop(L);
   sl_trace_results(L, 1, n, outs);
   for (int k = n; k >= 1; k--) {
     lua_rawseti(L, list, k);
   }
+}
+
+/* trace:run(outs) -> values: Tensors, or symbolic tensors of the innermost
+** outer trace they depend on */
+static int trace_run(lua_State *L) {
+  int n;
+  sl_checktrace(L, 1);
+  const sl_node *outs = nodes_of(L, 2, &n);
+  push_results(L, n, outs);
   return 1;
 }
 
@@ -291,7 +289,7 @@ static int trace_text(lua_State *L) {
   return 1;
 }
 
-/* ---- comparing two traces of one function ------------------------------------------ */
+/* ---- comparing two traces of one function -------------------------------- */
 
 /* Are captures k of the traces at 1 and 2 the same object, or equal bits? */
 static bool same_capture(lua_State *L, int k) {
@@ -343,7 +341,7 @@ static int trace_same(lua_State *L) {
   return 2;
 }
 
-/* ---- programs: a trace compiled once, run many times -------------------------------- */
+/* ---- programs: a trace compiled once, run many times --------------------- */
 
 typedef struct program {
   sl_program *p;
@@ -454,12 +452,7 @@ static int graph_splice(lua_State *L) {
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, 1, TRACE_INPUTS);
   int saved = lua_gettop(L);
-  lua_createtable(L, n, 0);
-  int list = lua_gettop(L);
-  sl_trace_results(L, 1, n, outs);
-  for (int k = n; k >= 1; k--) {
-    lua_rawseti(L, list, k);
-  }
+  push_results(L, n, outs);
   lua_pushvalue(L, saved);
   lua_setiuservalue(L, 1, TRACE_INPUTS);
   return 1;

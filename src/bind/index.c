@@ -130,7 +130,9 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
             sl_type_text(buf, sizeof buf, type));
 }
 
-void sl_index_first(lua_State *L, int idx, sl_int i) {
+/* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
+** number, view or symbolic slice; nil for n + 1. */
+static void index_first(lua_State *L, int idx, sl_int i) {
   const sl_tensor *t = sl_totensor(L, idx);
   sl_type type;
   sl_int at = t != NULL && t->type.ndim > 0
@@ -223,7 +225,7 @@ int sl_index_get(lua_State *L) {
       lua_pop(L, 1);
       return index_field(L);
     case LUA_TNUMBER:
-      sl_index_first(L, 1, sl_checkint(L, 2, "position"));
+      index_first(L, 1, sl_checkint(L, 2, "position"));
       return 1;
     case LUA_TTABLE: {
       int n = spread(L, 2);

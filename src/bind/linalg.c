@@ -70,31 +70,6 @@ static sl_int shorter(const sl_tensor *a) {
   return rows(a) < columns(a) ? rows(a) : columns(a);
 }
 
-/* Option `name` of the table at arg, or dflt. */
-static double option(lua_State *L, int arg, const char *name, double dflt) {
-  if (!lua_istable(L, arg)) {
-    return dflt;
-  }
-  double value = dflt;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    value = sl_checknum(L, lua_gettop(L), name);
-  }
-  lua_pop(L, 1);
-  return value;
-}
-
-static sl_int int_option(lua_State *L, int arg, const char *name, sl_int dflt) {
-  if (!lua_istable(L, arg)) {
-    return dflt;
-  }
-  sl_int value = dflt;
-  if (lua_getfield(L, arg, name) != LUA_TNIL) {
-    value = sl_checkint(L, lua_gettop(L), name);
-  }
-  lua_pop(L, 1);
-  return value;
-}
-
 /* 0-based indices from the core, made 1-based. */
 static void from_one(sl_tensor *perm) {
   for (sl_int i = 0; i < sl_numel(&perm->type); i++) {
@@ -200,7 +175,7 @@ static int linalg_inertia(lua_State *L) {
   sl_err err;
   sl_int count[3];
   sl_checkopts(L, 2, names);
-  double shift = option(L, 2, "shift", 0), tol = option(L, 2, "tol", -1);
+  double shift = sl_optnum(L, 2, "shift", 0), tol = sl_optnum(L, 2, "tol", -1);
   const sl_tensor *a = square(L, 1, false);
   sl_try(L, sl_inertia(count, a, shift, tol, &err), &err);
   for (int i = 0; i < 3; i++) {
@@ -241,48 +216,13 @@ static int linalg_slogdet(lua_State *L) {
 }
 
 /* ---- systems ------------------------------------------------------------- */
-/* Pushes the operand at arg, a vector [n] as a matrix [n x 1]. */
-static void push_columns(lua_State *L, int arg, const sl_type *type) {
-  sl_type to = *type;
-  if (type->ndim == 1) {
-    to.ndim = 2;
-    to.shape[1] = 1;
-  }
-  sl_apply_reshape(L, arg, &to);
-}
-
-/* x = solve(a, b, {trans = false}): a x = b, or a' x = b. Can be traced. */
-static int linalg_solve(lua_State *L) {
-  static const char *const names[] = {"trans", NULL};
-  sl_type a, b;
-  sl_int trans = 0;
-  sl_checkopts(L, 3, names);
-  if (lua_istable(L, 3)) {
-    lua_getfield(L, 3, "trans");
-    trans = lua_toboolean(L, -1);
-  }
-  lua_settop(L, 2);
-  sl_checkvalue(L, 1, &a);
-  sl_checkvalue(L, 2, &b);
-  if (b.ndim != 1) {
-    const int args[2] = {1, 2};
-    sl_apply(L, SL_OP_solve, 2, args, 1, &trans);
-    return 1;
-  }
-  push_columns(L, 2, &b);
-  const int args[2] = {1, 3};
-  sl_apply(L, SL_OP_solve, 2, args, 1, &trans);
-  sl_apply_reshape(L, lua_gettop(L), &b);
-  return 1;
-}
-
 /* x, rank, s = lstsq(a, b, {rcond =}) */
 static int linalg_lstsq(lua_State *L) {
   static const char *const names[] = {"rcond", NULL};
   sl_err err;
   lua_settop(L, 3);
   sl_checkopts(L, 3, names);
-  double rcond = option(L, 3, "rcond", -1);
+  double rcond = sl_optnum(L, 3, "rcond", -1);
   const sl_tensor *a = matrix(L, 1, "a", false), *b = floats(L, 2, "b");
   char text[200];
   if (b->type.ndim < 1 || b->type.ndim > 2) {
@@ -314,7 +254,7 @@ static int linalg_pinv(lua_State *L) {
   static const char *const names[] = {"rcond", NULL};
   sl_err err;
   sl_checkopts(L, 2, names);
-  double rcond = option(L, 2, "rcond", -1);
+  double rcond = sl_optnum(L, 2, "rcond", -1);
   const sl_tensor *a = matrix(L, 1, "a", false);
   sl_tensor *out = push_like(L, a, 2, columns(a), rows(a));
   sl_try(L, sl_pinv(out, a, rcond, &err), &err);
@@ -326,7 +266,7 @@ static int linalg_matrix_rank(lua_State *L) {
   sl_err err;
   sl_int rank = 0;
   sl_checkopts(L, 2, names);
-  double tol = option(L, 2, "tol", -1);
+  double tol = sl_optnum(L, 2, "tol", -1);
   sl_try(L, sl_matrix_rank(&rank, matrix(L, 1, "a", false), tol, &err), &err);
   lua_pushinteger(L, rank);
   return 1;
@@ -339,7 +279,15 @@ static int linalg_norm(lua_State *L) {
   sl_norm_kind kind = SL_NORM_FRO;
   double p = 2, out = 0;
   if (lua_type(L, 2) == LUA_TSTRING) {
-    int which = luaL_checkoption(L, 2, NULL, names);
+    const char *name = lua_tostring(L, 2);
+    int which = 0;
+    while (names[which] != NULL && strcmp(names[which], name) != 0) {
+      which++;
+    }
+    if (names[which] == NULL) {
+      sl_raisef(L, "norm: p: expected a number, 'fro', 'nuc' or 'inf', got "
+                "'%.60s'", name);
+    }
     kind = which == 0 ? SL_NORM_FRO : (which == 1 ? SL_NORM_NUC : SL_NORM_P);
     p = HUGE_VAL;
   } else if (!lua_isnoneornil(L, 2)) {
@@ -453,19 +401,18 @@ static void push_vector(lua_State *L, const double *v, sl_int n) {
 ** info: flag, iterations, qlp_iterations, residual, a_residual, anorm, acond,
 ** xnorm */
 static int linalg_minres_qlp(lua_State *L) {
-  static const char *const names[] = {"maxit",    "maxiter",  "rtol",
-                                      "maxxnorm", "acondlim", "trancond",
-                                      NULL};
+  static const char *const names[] = {"maxiter",  "rtol",     "maxxnorm",
+                                      "acondlim", "trancond", NULL};
   sl_err err;
   sl_minres s;
   sl_minres_opts o = sl_minres_default;
   lua_settop(L, 3);
   sl_checkopts(L, 3, names);
-  o.maxit = int_option(L, 3, "maxiter", int_option(L, 3, "maxit", 0));
-  o.rtol = option(L, 3, "rtol", o.rtol);
-  o.maxxnorm = option(L, 3, "maxxnorm", o.maxxnorm);
-  o.acondlim = option(L, 3, "acondlim", o.acondlim);
-  o.trancond = option(L, 3, "trancond", o.trancond);
+  o.maxit = sl_optint(L, 3, "maxiter", 0);
+  o.rtol = sl_optnum(L, 3, "rtol", o.rtol);
+  o.maxxnorm = sl_optnum(L, 3, "maxxnorm", o.maxxnorm);
+  o.acondlim = sl_optnum(L, 3, "acondlim", o.acondlim);
+  o.trancond = sl_optnum(L, 3, "trancond", o.trancond);
   const sl_tensor *b = check_vector(L, 2, "b");
   sl_int n = b->type.shape[0];
   oper op = check_oper(L, 1, n);
@@ -493,13 +440,13 @@ static int linalg_minres_qlp(lua_State *L) {
 /* x, info = cg(op, b, {maxiter, rtol}); info: flag, iterations, residual,
 ** curvature, and with flag "negative_curvature" the direction */
 static int linalg_cg(lua_State *L) {
-  static const char *const names[] = {"maxit", "maxiter", "rtol", NULL};
+  static const char *const names[] = {"maxiter", "rtol", NULL};
   sl_err err;
   sl_cg s;
   lua_settop(L, 3);
   sl_checkopts(L, 3, names);
-  sl_int maxit = int_option(L, 3, "maxiter", int_option(L, 3, "maxit", 0));
-  double rtol = option(L, 3, "rtol", 1e-10);
+  sl_int maxit = sl_optint(L, 3, "maxiter", 0);
+  double rtol = sl_optnum(L, 3, "rtol", 1e-10);
   const sl_tensor *b = check_vector(L, 2, "b");
   sl_int n = b->type.shape[0];
   oper op = check_oper(L, 1, n);
@@ -583,7 +530,7 @@ static const luaL_Reg functions[] = {
     {"lu", linalg_lu},           {"ldl", linalg_ldl},
     {"inertia", linalg_inertia}, {"inv", linalg_inv},
     {"det", linalg_det},         {"slogdet", linalg_slogdet},
-    {"solve", linalg_solve},     {"lstsq", linalg_lstsq},
+    {"solve", sl_method_solve},  {"lstsq", linalg_lstsq},
     {"pinv", linalg_pinv},       {"matrix_rank", linalg_matrix_rank},
     {"norm", linalg_norm},       {"minres_qlp", linalg_minres_qlp},
     {"cg", linalg_cg},           {"lanczos", linalg_lanczos},

@@ -160,6 +160,14 @@ static int method_reciprocal_(lua_State *L) {
 
 /* ---- comparison as a whole ----------------------------------------------- */
 
+/* Looks at the interrupt flag every so many elements. */
+static void poll(lua_State *L, sl_int k, const char *what) {
+  sl_err err;
+  if ((k & 0xfffff) == 0xfffff) {
+    sl_try(L, sl_poll(&err, what), &err);
+  }
+}
+
 /* x:equal(y): same shape and dtype and elements? NaN differs from itself. */
 static int method_equal(lua_State *L) {
   const sl_tensor *a = sl_checktensor(L, 1), *b = sl_totensor(L, 2);
@@ -167,17 +175,11 @@ static int method_equal(lua_State *L) {
   sl_int n = same ? sl_numel(&a->type) : 0;
   bool real = sl_dtype_isfloat(a->type.dtype);
   for (sl_int k = 0; same && k < n; k++) {
+    poll(L, k, "equal");
     same = real ? sl_get(a, k) == sl_get(b, k) : sl_geti(a, k) == sl_geti(b, k);
   }
   lua_pushboolean(L, same);
   return 1;
-}
-
-static double option(lua_State *L, const char *name, double dflt) {
-  if (lua_istable(L, 3) && lua_getfield(L, 3, name) != LUA_TNIL) {
-    return sl_checknum(L, lua_gettop(L), name);
-  }
-  return dflt;
 }
 
 /* |a - b| <= atol + rtol |b|, infinities only to themselves, NaN never. */
@@ -190,7 +192,8 @@ static int method_allclose(lua_State *L) {
   static const char *const names[] = {"rtol", "atol", NULL};
   lua_settop(L, 3);
   sl_checkopts(L, 3, names);
-  double rtol = option(L, "rtol", 1e-5), atol = option(L, "atol", 1e-8);
+  double rtol = sl_optnum(L, 3, "rtol", 1e-5);
+  double atol = sl_optnum(L, 3, "atol", 1e-8);
   const sl_tensor *a = sl_astensor(L, 1, SL_F64);
   const sl_tensor *b = sl_astensor(L, 2, SL_F64);
   sl_type type;
@@ -203,6 +206,7 @@ static int method_allclose(lua_State *L) {
   bool same = true;
   sl_int n = sl_numel(&type);
   for (sl_int k = 0; same && k < n; k++) {
+    poll(L, k, "allclose");
     double x = sl_get(&wa, k), y = sl_get(&wb, k);
     same = close_values(x, y, rtol, atol);
   }

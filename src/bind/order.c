@@ -103,10 +103,17 @@ static int method_nonzero(lua_State *L) {
 
 /* ---- sorting ------------------------------------------------------------- */
 
+/* Between two looks at the interrupt flag qsort sees so many elements. */
+enum { BLOCK = 1 << 16 };
+
+/* A real value, or an integer one, which a double might round. */
 typedef struct item {
   double v;
+  sl_int i;
   sl_int at;
 } item;
+
+typedef int item_order(const void *, const void *);
 
 /* NaN last; equal values keep their order. */
 static int ascending(const void *p, const void *q) {
@@ -118,6 +125,9 @@ static int ascending(const void *p, const void *q) {
   if (!an && a->v != b->v) {
     return a->v < b->v ? -1 : 1;
   }
+  if (a->i != b->i) {
+    return a->i < b->i ? -1 : 1;
+  }
   return (a->at > b->at) - (a->at < b->at);
 }
 
@@ -126,18 +136,56 @@ static int descending(const void *p, const void *q) {
   if (!isnan(a->v) && !isnan(b->v) && a->v != b->v) {
     return a->v > b->v ? -1 : 1;
   }
+  if (a->i != b->i) {
+    return a->i > b->i ? -1 : 1;
+  }
   return ascending(p, q);
 }
 
-/* Sorts the n values from element `from` on; indices get their old places. */
-static void sort_line(sl_tensor *values, sl_tensor *indices, sl_int from,
-                      sl_int n, item *line, bool down) {
-  for (sl_int k = 0; k < n; k++) {
-    line[k] = (item){sl_get(values, from + k), k};
+/* Merges the sorted [a, b) and [b, end) into out. */
+static void merge(const item *a, const item *b, const item *end, item *out,
+                  item_order *order) {
+  for (const item *mid = b; a < mid || b < end;) {
+    *out++ = b == end || (a < mid && order(a, b) < 0) ? *a++ : *b++;
   }
-  qsort(line, (size_t)n, sizeof *line, down ? descending : ascending);
+}
+
+/* Sorts n items, blocks first, then pairs of ever longer runs between line and
+** spare; returns the one that holds the result. Raises on Ctrl-C. */
+static item *sort_items(lua_State *L, item *line, item *spare, sl_int n,
+                        item_order *order) {
+  sl_err err;
+  for (sl_int at = 0; at < n; at += BLOCK) {
+    sl_try(L, sl_poll(&err, "sort"), &err);
+    qsort(line + at, (size_t)(n - at < BLOCK ? n - at : BLOCK), sizeof *line,
+          order);
+  }
+  for (sl_int run = BLOCK; run < n; run *= 2) {
+    for (sl_int at = 0; at < n; at += 2 * run) {
+      sl_int mid = at + run < n ? at + run : n;
+      sl_int end = mid + run < n ? mid + run : n;
+      sl_try(L, sl_poll(&err, "sort"), &err);
+      merge(line + at, line + mid, line + end, spare + at, order);
+    }
+    item *other = line;
+    line = spare;
+    spare = other;
+  }
+  return line;
+}
+
+/* Sorts the n values from element `from` on; indices get their old places.
+** line has room for n items, twice when n > BLOCK. */
+static void sort_line(lua_State *L, sl_tensor *values, sl_tensor *indices,
+                      sl_int from, sl_int n, item *line, bool down) {
+  bool real = sl_dtype_isfloat(values->type.dtype);
   for (sl_int k = 0; k < n; k++) {
-    sl_set(values, from + k, line[k].v, (sl_int)line[k].v);
+    line[k] = (item){real ? sl_get(values, from + k) : 0,
+                     real ? 0 : sl_geti(values, from + k), k};
+  }
+  line = sort_items(L, line, line + n, n, down ? descending : ascending);
+  for (sl_int k = 0; k < n; k++) {
+    sl_set(values, from + k, line[k].v, line[k].i);
     sl_set(indices, from + k, 0, line[k].at + 1);
   }
 }
@@ -148,12 +196,7 @@ static int sort_options(lua_State *L, int ndim, bool *down) {
   int opts = lua_istable(L, 2) ? 2 : 3;
   lua_settop(L, 3);
   sl_checkopts(L, opts, names);
-  *down = false;
-  if (lua_istable(L, opts)) {
-    lua_getfield(L, opts, "descending");
-    *down = lua_toboolean(L, -1);
-  }
-  lua_settop(L, 3);
+  *down = sl_optflag(L, opts, "descending");
   if (ndim == 0) {
     sl_raisef(L, "sort: a 0-d tensor has no axes");
   }
@@ -178,10 +221,11 @@ static int method_sort(lua_State *L) {
   sl_tensor *values = sl_newtensor(L, &view.type); /* stack index 4 */
   sl_tensor *indices = sl_newtensor(L, &itype);    /* stack index 5 */
   sl_int n = view.type.shape[ndim - 1], all = sl_numel(&view.type);
-  item *line = sl_bind_scratch(L, n * (sl_int)sizeof *line);
+  sl_int room = n > BLOCK ? 2 * n : n; /* no overflow: n is in memory */
+  item *line = sl_bind_scratch(L, room * (sl_int)sizeof *line);
   sl_try(L, sl_copy(values, &view, &err), &err);
   for (sl_int from = 0; from < all; from += n) {
-    sort_line(values, indices, from, n, line, down);
+    sort_line(L, values, indices, from, n, line, down);
   }
   sl_view_permute(&back, values, perm);
   sl_newview(L, 4, &back);

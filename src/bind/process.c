@@ -25,7 +25,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 /* The strings of the list at arg, NULL-terminated; they stay anchored in it. */
 static void check_words(lua_State *L, int arg, const char **words) {
   luaL_checktype(L, arg, LUA_TTABLE);
-  lua_Integer n = luaL_len(L, arg);
+  lua_Integer n = (lua_Integer)lua_rawlen(L, arg); /* no metamethod runs */
   luaL_argcheck(L, n < MAXWORDS, arg, "too many strings");
   for (lua_Integer i = 1; i <= n; i++) {
     luaL_argcheck(L, lua_rawgeti(L, arg, i) == LUA_TSTRING, arg,

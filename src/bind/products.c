@@ -198,9 +198,13 @@ static int method_trace(lua_State *L) {
   return 1;
 }
 
-/* a:solve(b): x with a x = b; b a vector, a matrix or a batch. */
-static int method_solve(lua_State *L) {
+/* a:solve(b [, {trans = false}]): x with a x = b, or a' x = b; b a vector, a
+** matrix or a batch. */
+int sl_method_solve(lua_State *L) {
+  static const char *const names[] = {"trans", NULL};
   sl_type a, b;
+  sl_checkopts(L, 3, names);
+  const sl_int trans = sl_optflag(L, 3, "trans");
   sl_check_pair(L, &a, &b);
   bool vector = b.ndim == 1 && a.ndim == 2;
   if (vector) {
@@ -218,7 +222,6 @@ static int method_solve(lua_State *L) {
     widen_batch(L, 2, &batch);
     lua_replace(L, 2);
   }
-  const sl_int trans = 0;
   static const int args[2] = {1, 2};
   sl_apply(L, SL_OP_solve, 2, args, 1, &trans);
   if (vector) {
@@ -246,7 +249,7 @@ static int method_inv(lua_State *L) {
   for (sl_int k = 0; k < n; k++) {
     sl_set(eye, k * (n + 1), 1, 1);
   }
-  return method_solve(L);
+  return sl_method_solve(L);
 }
 
 const luaL_Reg sl_products_methods[] = {
@@ -257,7 +260,7 @@ const luaL_Reg sl_products_methods[] = {
     {"dot", method_dot},
     {"outer", method_outer},
     {"trace", method_trace},
-    {"solve", method_solve},
+    {"solve", sl_method_solve},
     {"inv", method_inv},
     {NULL, NULL},
 };

@@ -232,17 +232,6 @@ static int draw(lua_State *L, sl_random *r, const sl_draw *d, bool sized,
   return 1;
 }
 
-/* Parameters of a draw by their names in the shape table. */
-static double option(lua_State *L, const char *name, double value) {
-  if (lua_istable(L, 2)) {
-    if (lua_getfield(L, 2, name) != LUA_TNIL) {
-      value = sl_checknum(L, -1, name);
-    }
-    lua_pop(L, 1);
-  }
-  return value;
-}
-
 /* rng:kind(sizes) with up to two named real parameters. */
 static int draw_named(lua_State *L, sl_random_kind kind, sl_dtype dflt,
                       const char *const *names, double a, double b) {
@@ -254,8 +243,8 @@ static int draw_named(lua_State *L, sl_random_kind kind, sl_dtype dflt,
     check_last(L, 2);
   }
   sl_draw d = {.kind = kind};
-  d.a = names[0] != NULL ? option(L, names[0], a) : a;
-  d.b = names[0] != NULL && names[1] != NULL ? option(L, names[1], b) : b;
+  d.a = names[0] != NULL ? sl_optnum(L, 2, names[0], a) : a;
+  d.b = names[0] != NULL && names[1] != NULL ? sl_optnum(L, 2, names[1], b) : b;
   return draw(L, r, &d, sized, &type);
 }
 

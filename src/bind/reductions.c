@@ -42,49 +42,40 @@ static uint32_t listed_axes(lua_State *L, int arg, int ndim) {
   return mask;
 }
 
-static bool option_keepdim(lua_State *L, int arg) {
-  lua_getfield(L, arg, "keepdim");
-  bool keep = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return keep;
-}
+/* What a reduction runs over. */
+typedef struct span {
+  sl_type type;  /* of the value at 1 */
+  uint32_t mask; /* of axes */
+  bool keepdim;
+  int opts; /* the options' place on the stack, 0 when there are none */
+} span;
 
-uint32_t sl_checkaxes(lua_State *L, int arg, int ndim,
-                      const char *const *extra, bool *keepdim, int *opts) {
-  uint32_t all = (1u << ndim) - 1, mask = 0;
-  int next = arg + 1;
-  *keepdim = false;
-  *opts = 0;
-  if (lua_isnoneornil(L, arg)) {
-    mask = all;
-  } else if (lua_istable(L, arg)) {
-    mask = listed_axes(L, arg, ndim);
-    *opts = arg;
+/* Reads argument 2: nil (all axes), an axis or a list of them; then options:
+** keepdim and the names in extra. */
+static span check_span(lua_State *L, const char *const *extra) {
+  span s = {.opts = 0};
+  sl_checkvalue(L, 1, &s.type);
+  uint32_t all = (1u << s.type.ndim) - 1;
+  if (lua_isnoneornil(L, 2)) {
+    s.mask = all;
+  } else if (lua_istable(L, 2)) {
+    s.mask = lua_rawlen(L, 2) > 0 ? listed_axes(L, 2, s.type.ndim) : all;
+    s.opts = 2;
   } else {
-    mask = 1u << sl_checkaxis(L, arg, ndim);
+    s.mask = 1u << sl_checkaxis(L, 2, s.type.ndim);
   }
-  if (lua_istable(L, next)) {
-    *opts = next;
-  } else if (!lua_isnoneornil(L, next)) {
-    sl_argerror(L, next, "expected a table of options, got %s",
-                sl_typename(L, next));
+  if (lua_istable(L, 3)) {
+    s.opts = 3;
+  } else if (!lua_isnoneornil(L, 3)) {
+    sl_argerror(L, 3, "expected a table of options, got %s", sl_typename(L, 3));
   }
-  for (int k = arg; k <= next; k++) {
+  for (int k = 2; k <= 3; k++) {
     if (lua_istable(L, k)) {
       check_named(L, k, extra);
-      *keepdim |= option_keepdim(L, k);
+      s.keepdim |= sl_optflag(L, k, "keepdim");
     }
   }
-  bool none = lua_istable(L, arg) && lua_rawlen(L, arg) == 0;
-  return none ? all : mask;
-}
-
-static double option_number(lua_State *L, int opts, const char *name,
-                            double dflt) {
-  if (opts != 0 && lua_getfield(L, opts, name) != LUA_TNIL) {
-    dflt = sl_checknum(L, lua_gettop(L), name);
-  }
-  return dflt;
+  return s;
 }
 
 static void kept_type(const sl_type *type, uint32_t mask, sl_type *out) {
@@ -119,12 +110,12 @@ static double count_of(const sl_type *type, uint32_t mask) {
 }
 
 /* Replaces an integer value at arg by an f64 one. */
-static void need_float(lua_State *L, int arg, sl_type *type) {
-  sl_checkvalue(L, arg, type);
-  if (!sl_dtype_isfloat(type->dtype)) {
+static void need_float(lua_State *L, int arg) {
+  sl_type type;
+  sl_checkvalue(L, arg, &type);
+  if (!sl_dtype_isfloat(type.dtype)) {
     sl_apply_cast(L, arg, SL_F64);
     lua_replace(L, arg);
-    type->dtype = SL_F64;
   }
 }
 
@@ -139,13 +130,9 @@ static int result(lua_State *L, bool keepdim) {
 /* ---- sums and extremes --------------------------------------------------- */
 
 static int plain_reduction(lua_State *L, sl_op op) {
-  sl_type type;
-  bool keepdim;
-  int opts;
-  sl_checkvalue(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
-  reduce(L, op, 1, mask, keepdim);
-  return result(L, keepdim);
+  span s = check_span(L, NULL);
+  reduce(L, op, 1, s.mask, s.keepdim);
+  return result(L, s.keepdim);
 }
 
 static int reduce_sum(lua_State *L) { return plain_reduction(L, SL_OP_sum); }
@@ -161,38 +148,32 @@ static void push_mean(lua_State *L, int idx, uint32_t mask, bool keepdim,
 }
 
 static int reduce_mean(lua_State *L) {
-  sl_type type;
-  bool keepdim;
-  int opts;
-  need_float(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
-  push_mean(L, 1, mask, keepdim, count_of(&type, mask));
-  return result(L, keepdim);
+  need_float(L, 1);
+  span s = check_span(L, NULL);
+  push_mean(L, 1, s.mask, s.keepdim, count_of(&s.type, s.mask));
+  return result(L, s.keepdim);
 }
 
 /* Pushes the variance: mean of the squared distance from the mean, divided by
 ** n - ddof. */
 static bool push_var(lua_State *L) {
   static const char *const extra[] = {"ddof", NULL};
-  sl_type type;
-  bool keepdim;
-  int opts;
-  need_float(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, extra, &keepdim, &opts);
-  double ddof = option_number(L, opts, "ddof", 0);
-  double n = count_of(&type, mask);
-  push_mean(L, 1, mask, true, n);
+  need_float(L, 1);
+  span s = check_span(L, extra);
+  double ddof = s.opts != 0 ? sl_optnum(L, s.opts, "ddof", 0) : 0;
+  double n = count_of(&s.type, s.mask);
+  push_mean(L, 1, s.mask, true, n);
   sl_apply2(L, SL_OP_sub, 1, -1);
   const sl_int two = 2;
   sl_apply_attr(L, SL_OP_powi, lua_gettop(L), 1, &two);
-  push_mean(L, lua_gettop(L), mask, keepdim, n - ddof);
-  return keepdim;
+  push_mean(L, lua_gettop(L), s.mask, s.keepdim, n - ddof);
+  return s.keepdim;
 }
 
 static int reduce_var(lua_State *L) { return result(L, push_var(L)); }
 
 /* Pushes the square root of the value on top. Traced, its derivative at 0 is
-** made 0 rather than infinite: of norms and deviations the least subgradient. */
+** made 0, not infinite: of norms and deviations the least subgradient. */
 static void push_root(lua_State *L) {
   int s = lua_gettop(L);
   sl_apply1(L, SL_OP_sqrt, s);
@@ -235,32 +216,29 @@ static double norm_order(lua_State *L) {
 
 /* x:norm([p [, axes [, options]]]): of the elements; p = 2, 1, math.huge... */
 static int reduce_norm(lua_State *L) {
-  sl_type type;
-  bool keepdim;
-  int opts;
-  need_float(L, 1, &type);
+  need_float(L, 1);
   double p = norm_order(L);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
+  span s = check_span(L, NULL);
   const sl_int two = 2;
   if (p == 2) {
     sl_apply_attr(L, SL_OP_powi, 1, 1, &two);
-    reduce(L, SL_OP_sum, lua_gettop(L), mask, keepdim);
+    reduce(L, SL_OP_sum, lua_gettop(L), s.mask, s.keepdim);
     push_root(L);
-    return result(L, keepdim);
+    return result(L, s.keepdim);
   }
   sl_apply1(L, SL_OP_abs, 1);
   if (isinf(p)) {
-    reduce(L, SL_OP_amax, lua_gettop(L), mask, keepdim);
+    reduce(L, SL_OP_amax, lua_gettop(L), s.mask, s.keepdim);
   } else if (p == 1) {
-    reduce(L, SL_OP_sum, lua_gettop(L), mask, keepdim);
+    reduce(L, SL_OP_sum, lua_gettop(L), s.mask, s.keepdim);
   } else {
     lua_pushnumber(L, p);
     sl_push_pow(L, lua_gettop(L) - 1, lua_gettop(L));
-    reduce(L, SL_OP_sum, lua_gettop(L), mask, keepdim);
+    reduce(L, SL_OP_sum, lua_gettop(L), s.mask, s.keepdim);
     lua_pushnumber(L, 1 / p);
     sl_apply2(L, SL_OP_pow, -2, -1);
   }
-  return result(L, keepdim);
+  return result(L, s.keepdim);
 }
 
 /* ---- products ------------------------------------------------------------ */
@@ -293,33 +271,30 @@ static void push_ones(lua_State *L, const sl_type *type) {
 }
 
 static int reduce_prod(lua_State *L) {
-  sl_type type, kept;
-  bool keepdim;
-  int opts;
-  sl_checkvalue(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
+  span s = check_span(L, NULL);
+  sl_type type = s.type, kept;
   type.dtype = type.dtype == SL_U8 ? SL_I64 : type.dtype;
-  kept_type(&type, mask, &kept);
-  if (count_of(&type, mask) == 0) {
+  kept_type(&type, s.mask, &kept);
+  if (count_of(&type, s.mask) == 0) {
     push_ones(L, &kept);
   } else {
     sl_apply_cast(L, 1, type.dtype);
     for (int a = 0; a < type.ndim; a++) {
-      if (mask >> a & 1) {
+      if (s.mask >> a & 1) {
         halve(L, a);
       }
     }
   }
-  if (!keepdim) {
+  if (!s.keepdim) {
     sl_type out = {.dtype = type.dtype, .ndim = 0};
     for (int a = 0; a < type.ndim; a++) {
-      if (!(mask >> a & 1)) {
+      if (!(s.mask >> a & 1)) {
         out.shape[out.ndim++] = type.shape[a];
       }
     }
     sl_apply_reshape(L, lua_gettop(L), &out);
   }
-  return result(L, keepdim);
+  return result(L, s.keepdim);
 }
 
 /* ---- truth --------------------------------------------------------------- */
@@ -327,21 +302,17 @@ static int reduce_prod(lua_State *L) {
 /* any: some element nonzero; all: none is zero. A boolean for a Tensor as a
 ** whole, else masks. */
 static int truth(lua_State *L, bool every) {
-  sl_type type;
-  bool keepdim;
-  int opts;
-  sl_checkvalue(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
+  span s = check_span(L, NULL);
   lua_pushinteger(L, 0);
   sl_apply2(L, every ? SL_OP_eq : SL_OP_ne, 1, -1);
   if (lua_type(L, -1) == LUA_TNUMBER) { /* of numbers alone */
     lua_pushboolean(L, (lua_tointeger(L, -1) != 0) != every);
     return 1;
   }
-  reduce(L, SL_OP_sum, lua_gettop(L), mask, keepdim);
+  reduce(L, SL_OP_sum, lua_gettop(L), s.mask, s.keepdim);
   lua_pushinteger(L, 0);
   sl_apply2(L, every ? SL_OP_eq : SL_OP_ne, -2, -1);
-  if (!keepdim) {
+  if (!s.keepdim) {
     sl_unbox(L);
     if (lua_type(L, -1) == LUA_TNUMBER) {
       lua_pushboolean(L, lua_tointeger(L, -1) != 0);
@@ -428,7 +399,8 @@ static void push_logsumexp(lua_State *L, int idx, const sl_type *type,
 /* y - logsumexp(y) with y = x - max x: so large values lose no digits. */
 static int along_log_softmax(lua_State *L) {
   sl_type type;
-  need_float(L, 1, &type);
+  need_float(L, 1);
+  sl_checkvalue(L, 1, &type);
   sl_int axis = axis_or_last(L, &type);
   if (type.shape[axis] > 0) {
     reduce(L, SL_OP_amax, 1, 1u << axis, true);
@@ -443,32 +415,29 @@ static int along_log_softmax(lua_State *L) {
 
 /* x:logsumexp([axis]): one axis, or all of the elements. */
 static int along_logsumexp(lua_State *L) {
-  sl_type type;
-  bool keepdim;
-  int opts;
-  sl_checkvalue(L, 1, &type);
-  uint32_t mask = sl_checkaxes(L, 2, type.ndim, NULL, &keepdim, &opts);
-  int axis = __builtin_ctz(mask | 1u << 31);
-  if (type.ndim == 0) {
+  span s = check_span(L, NULL);
+  int axis = __builtin_ctz(s.mask | 1u << 31);
+  if (s.type.ndim == 0) {
     lua_settop(L, 1);
     return result(L, false);
   }
-  if ((mask & (mask - 1)) == 0) {
-    push_logsumexp(L, 1, &type, axis, keepdim);
-    return result(L, keepdim);
+  if ((s.mask & (s.mask - 1)) == 0) {
+    push_logsumexp(L, 1, &s.type, axis, s.keepdim);
+    return result(L, s.keepdim);
   }
-  if (mask != (1u << type.ndim) - 1) {
+  if (s.mask != (1u << s.type.ndim) - 1) {
     sl_raisef(L, "logsumexp: one axis or all");
   }
-  sl_type flat = {.dtype = type.dtype, .ndim = 1, .shape = {sl_numel(&type)}};
+  sl_type flat = {.dtype = s.type.dtype, .ndim = 1};
+  flat.shape[0] = sl_numel(&s.type);
   sl_apply_reshape(L, 1, &flat);
   push_logsumexp(L, lua_gettop(L), &flat, 0, false);
-  if (keepdim) {
+  if (s.keepdim) {
     sl_type kept;
-    kept_type(&type, mask, &kept);
+    kept_type(&s.type, s.mask, &kept);
     sl_apply_reshape(L, lua_gettop(L), &kept);
   }
-  return result(L, keepdim);
+  return result(L, s.keepdim);
 }
 
 const luaL_Reg sl_reductions_methods[] = {

@@ -357,8 +357,9 @@ static int shape_u8(lua_State *L) { return convert(L, SL_U8); }
 
 /* ---- diagonals and triangles --------------------------------------------- */
 
-void sl_push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,
-                  sl_int high) {
+/* Pushes the u8 mask [rows x cols] of where col - row is in [low, high]. */
+static void push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,
+                      sl_int high) {
   const sl_int shape[2] = {rows, cols};
   uint8_t *p = sl_newtensor_nd(L, SL_U8, 2, shape)->data;
   for (sl_int i = 0; i < rows; i++) {
@@ -378,8 +379,8 @@ static int keep_band(lua_State *L, bool lower) {
     sl_raisef(L, "%s: needs a matrix, got %s", sl_callee(L),
               sl_type_text(text, sizeof text, &type));
   }
-  sl_push_band(L, type.shape[type.ndim - 2], type.shape[type.ndim - 1],
-               lower ? -INT64_MAX : k, lower ? k : INT64_MAX);
+  push_band(L, type.shape[type.ndim - 2], type.shape[type.ndim - 1],
+            lower ? -INT64_MAX : k, lower ? k : INT64_MAX);
   int mask = lua_gettop(L);
   lua_pushinteger(L, 0);
   int args[3] = {mask, 1, mask + 1};
@@ -422,7 +423,7 @@ static int shape_diag(lua_State *L) {
     sl_raisef(L, "diag: needs a vector or a matrix, got %s",
               sl_type_text(text, sizeof text, &type));
   }
-  sl_push_band(L, type.shape[0], type.shape[0], 0, 0);
+  push_band(L, type.shape[0], type.shape[0], 0, 0);
   lua_pushinteger(L, 0);
   static const int args[3] = {2, 1, 3};
   sl_apply(L, SL_OP_where, 3, args, 0, NULL);

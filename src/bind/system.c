@@ -27,14 +27,14 @@ static int system_threads(lua_State *L) {
 
 static int system_set_threads(lua_State *L) {
   sl_err err;
-  lua_Integer n = luaL_checkinteger(L, 1);
+  sl_int n = sl_checkint(L, 1, "n");
   int count = n < 0 || n > 1 << 20 ? -1 : (int)n;
   sl_try(L, sl_threads_set(count, &err), &err);
   return 0;
 }
 
 static int system_isatty(lua_State *L) {
-  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  lua_pushboolean(L, isatty((int)sl_checkint(L, 1, "descriptor")));
   return 1;
 }
 

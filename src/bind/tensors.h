@@ -34,10 +34,6 @@ int sl_index_get(lua_State *L);
 int sl_index_set(lua_State *L);
 int sl_index_call(lua_State *L);
 
-/* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
-** number, view or symbolic slice; nil for n + 1. (index.c) */
-void sl_index_first(lua_State *L, int idx, sl_int i);
-
 /* Is the value usable as an operand: Tensor, symbolic tensor or number? */
 bool sl_isvalue(lua_State *L, int idx);
 /* Derives the dtype rules of the rows; called when the module opens. */
@@ -62,6 +58,8 @@ const char *sl_typename(lua_State *L, int idx);
 /* Raises "what: need: a is [..] .., b is [..] ..". (products.c) */
 void sl_raise_shapes(lua_State *L, const char *what, const char *need,
                      const sl_type *a, const sl_type *b);
+/* a:solve(b, options), also linalg.solve. (products.c) */
+int sl_method_solve(lua_State *L);
 /* The two operands of a method; drops further arguments. (products.c) */
 void sl_check_pair(lua_State *L, sl_type *a, sl_type *b);
 /* Joins the n values on top along a 0-based axis into one. (joins.c) */
@@ -70,15 +68,6 @@ void sl_join(lua_State *L, int n, int axis);
 ** type is given. (shapes.c) */
 void sl_push_part(lua_State *L, int idx, const sl_type *type, int axis,
                   sl_int from, sl_int len);
-/* Pushes the u8 mask [rows x cols] of elements with col - row in [low, high].
-** (shapes.c) */
-void sl_push_band(lua_State *L, sl_int rows, sl_int cols, sl_int low,
-                  sl_int high);
-/* Axes of a reduction: argument arg nil (all), an axis or a list of them; then
-** options: keepdim and the names in extra. Returns the mask of axes. The
-** options' place on the stack goes to *opts, 0 when absent. (reductions.c) */
-uint32_t sl_checkaxes(lua_State *L, int arg, int ndim,
-                      const char *const *extra, bool *keepdim, int *opts);
 /* Pushes a ^ b: powi for small integral numbers b, else pow. (operators.c) */
 void sl_push_pow(lua_State *L, int a, int b);
 
@@ -92,6 +81,11 @@ void sl_assign(lua_State *L, const char *what, sl_tensor *dst,
 void sl_checkopts(lua_State *L, int arg, const char *const *names);
 /* dtype option of the table at arg, dflt when absent. */
 sl_dtype sl_optdtype(lua_State *L, int arg, sl_dtype dflt);
+/* Option `name` of the table at arg; dflt (false) when it is absent or arg is
+** no table. */
+double sl_optnum(lua_State *L, int arg, const char *name, double dflt);
+sl_int sl_optint(lua_State *L, int arg, const char *name, sl_int dflt);
+bool sl_optflag(lua_State *L, int arg, const char *name);
 sl_dtype sl_checkdtype(lua_State *L, int idx, const char *what);
 
 /* A shape given as {3, 4} or as numbers arg, arg + 1, ...; options in the

@@ -19,7 +19,7 @@ static const char sym_key = 0;
 static const char trace_key = 0; /* addresses are registry keys */
 static atomic_uint_fast64_t serials;
 
-/* ---- recognising ---------------------------------------------------------- */
+/* ---- recognising --------------------------------------------------------- */
 
 static sym *to_sym(lua_State *L, int idx) {
   sym *s = lua_touserdata(L, idx);
@@ -65,7 +65,7 @@ sl_node sl_checknode(lua_State *L, int idx, int trace) {
   return s->node;
 }
 
-/* ---- making ------------------------------------------------------------------ */
+/* ---- making -------------------------------------------------------------- */
 
 sl_trace *sl_newtrace(lua_State *L, bool isstatic) {
   sl_trace *t = lua_newuserdatauv(L, sizeof *t, TRACE_BOUND);
@@ -99,7 +99,7 @@ void sl_newsym(lua_State *L, int trace, sl_node node) {
   lua_setmetatable(L, -2);
 }
 
-/* ---- captures ------------------------------------------------------------------ */
+/* ---- captures ------------------------------------------------------------ */
 
 /* The node that reads the Tensor or outer symbolic tensor at idx; one value is
 ** captured once. */
@@ -193,7 +193,7 @@ void sl_check_versions(lua_State *L, int trace) {
   check_list(L, trace, TRACE_CAPTURES, TRACE_VERSIONS, t->g.ncapture);
 }
 
-/* ---- operations ------------------------------------------------------------------ */
+/* ---- operations ---------------------------------------------------------- */
 
 /* The youngest trace among the operands, which all must be open. */
 static const sym *innermost(lua_State *L, sl_op op, int nin, const int *args) {
@@ -258,7 +258,7 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
   lua_remove(L, trace);
 }
 
-/* ---- values ------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------- */
 
 /* Replaces the symbolic tensor on top of the stack by its value. */
 static void evaluate_top(lua_State *L) {
@@ -442,7 +442,7 @@ void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
   lua_settop(L, base + nout);
 }
 
-/* ---- metatables ------------------------------------------------------------------ */
+/* ---- metatables ---------------------------------------------------------- */
 
 static int sym_tostring(lua_State *L) {
   char text[160];

@@ -69,7 +69,7 @@ sl_node b_axis(sl_build *b, sl_node y, const sl_node *x, const bool *is,
   return emit_like(b, y, x, 1, &axis);
 }
 
-/* ---- structure ---------------------------------------------------------------- */
+/* ---- structure ----------------------------------------------------------- */
 
 sl_node b_reshape(sl_build *b, sl_node y, const sl_node *x, const bool *is,
                   sl_int size) {
@@ -170,7 +170,7 @@ sl_node b_scatter(sl_build *b, sl_node y, const sl_node *x, const bool *is,
   return emit_like(b, y, in, 3, attr);
 }
 
-/* ---- contractions --------------------------------------------------------------- */
+/* ---- contractions -------------------------------------------------------- */
 
 /* [B, m, k] [k, n] as one product of [B m, k]. */
 static sl_node fold_left(sl_build *b, sl_node u, sl_node v, bool tv,
@@ -229,7 +229,7 @@ sl_node b_solve(sl_build *b, sl_node y, const sl_node *x, const bool *is,
   return sl_emit(b, SL_OP_solve, 2, in, 1, &trans);
 }
 
-/* ---- the driver ------------------------------------------------------------------- */
+/* ---- the driver ---------------------------------------------------------- */
 
 /* The batched form of node n, or n itself when no operand is batched. */
 static sl_node widen(sl_build *b, sl_node n, const sl_node *map,

@@ -31,7 +31,7 @@ sl_status eval_copy(sl_tensor *out, const sl_tensor *const *in, int nin,
   return sl_copy(out, in[0], err);
 }
 
-/* ---- along axes ----------------------------------------------------------- */
+/* ---- along axes ---------------------------------------------------------- */
 
 #define REDUCTION(name, kind)                                               \
   sl_status eval_##name(sl_tensor *out, const sl_tensor *const *in, int nin, \
@@ -59,7 +59,7 @@ ALONG(softmax, sl_softmax(out, x, axis, err))
 ALONG(logsumexp, sl_logsumexp(out, x, axis, err))
 #undef ALONG
 
-/* ---- views ------------------------------------------------------------------ */
+/* ---- views --------------------------------------------------------------- */
 
 bool view_same(sl_tensor *out, const sl_tensor *in, const sl_int *attr,
                int nattr, const sl_type *type) {
@@ -113,7 +113,7 @@ sl_status eval_reshape(sl_tensor *out, const sl_tensor *const *in, int nin,
   return sl_copy(&flat, in[0], err);
 }
 
-/* ---- placing and picking ---------------------------------------------------- */
+/* ---- placing and picking ------------------------------------------------- */
 
 sl_status eval_pad(sl_tensor *out, const sl_tensor *const *in, int nin,
                    const sl_int *attr, int nattr, sl_err *err) {
@@ -179,7 +179,7 @@ sl_status eval_scatter(sl_tensor *out, const sl_tensor *const *in, int nin,
                     err);
 }
 
-/* ---- contractions --------------------------------------------------------------- */
+/* ---- contractions -------------------------------------------------------- */
 
 sl_status eval_matmul(sl_tensor *out, const sl_tensor *const *in, int nin,
                       const sl_int *attr, int nattr, sl_err *err) {

@@ -176,7 +176,7 @@ sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
   return sl_graph_add(g, op, nin, same, 0, NULL, out, err);
 }
 
-/* ---- needed nodes ---------------------------------------------------------- */
+/* ---- needed nodes -------------------------------------------------------- */
 
 sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
                        unsigned char *mark) {
@@ -199,7 +199,7 @@ sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
   return top;
 }
 
-/* ---- splicing ---------------------------------------------------------------- */
+/* ---- splicing ------------------------------------------------------------ */
 
 /* The copy in `to` of node n of `from`, operands already in map[]. */
 static sl_status splice_node(sl_graph *to, const sl_graph *from, sl_node n,
@@ -315,7 +315,7 @@ sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
   return s;
 }
 
-/* ---- comparing ------------------------------------------------------------------ */
+/* ---- comparing ----------------------------------------------------------- */
 
 static bool same_node(const sl_graph *a, sl_node x, const sl_graph *b,
                       sl_node y, const sl_node *map, bool slots) {

@@ -115,7 +115,7 @@ bool sl_op_view(sl_op op, sl_tensor *out, const sl_tensor *in,
 **   matmul: ta, tb; solve: trans
 ** const, input, capture, slot carry dtype and shape in the node itself. */
 
-/* ---- building (graph.c) ---------------------------------------------------- */
+/* ---- building (graph.c) -------------------------------------------------- */
 void sl_graph_init(sl_graph *g);
 void sl_graph_free(sl_graph *g); /* idempotent */
 /* Appends; infers the type; SL_ESHAPE etc. with both shapes in the message. */
@@ -156,7 +156,7 @@ sl_int sl_graph_text(char *buf, sl_int n, const sl_graph *g,
 bool sl_graph_same(const sl_graph *a, const sl_node *aout, const sl_graph *b,
                    const sl_node *bout, int nout, bool slots, sl_node *where);
 
-/* ---- transforms: append to g ------------------------------------------------ */
+/* ---- transforms: append to g --------------------------------------------- */
 /* Tangents of outs given tangents dx of nodes x (SL_NONE: zero); dy[k] is
 ** SL_NONE where an output does not depend on x. (jvp.c) */
 sl_status sl_graph_jvp(sl_graph *g, int nx, const sl_node *x, const sl_node *dx,
@@ -185,7 +185,7 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                            const sl_node *outs, sl_node *dst, sl_err *err);
 
-/* ---- execution (program.c) --------------------------------------------------- */
+/* ---- execution (program.c) ----------------------------------------------- */
 /* A program is a graph's needed nodes in order with planned memory: running
 ** it allocates nothing. (The place of the compiler.) */
 typedef struct sl_program sl_program;

@@ -12,7 +12,7 @@ static sl_node operand(sl_build *b, sl_node y, int i) {
   return (sl_node)sl_node_in(b->g, y)[i];
 }
 
-/* ---- rows that are linear ------------------------------------------------------ */
+/* ---- rows that are linear ------------------------------------------------ */
 
 sl_node j_linear(sl_build *b, sl_node y, const sl_node *dx) {
   return dx[0] == SL_NONE ? SL_NONE : sl_again(b, y, dx);
@@ -78,7 +78,7 @@ sl_node j_scatter(sl_build *b, sl_node y, const sl_node *dx) {
   return along_index(b, y, dx);
 }
 
-/* ---- reductions ------------------------------------------------------------------ */
+/* ---- reductions ---------------------------------------------------------- */
 
 static sl_node sum_axes(sl_build *b, sl_node x, sl_int mask) {
   return sl_emit(b, SL_OP_sum, 1, &x, 1, &mask);
@@ -129,7 +129,7 @@ sl_node j_logsumexp(sl_build *b, sl_node y, const sl_node *dx) {
   return sum_axes(b, sl_zmul(b, dx[0], p), (sl_int)1 << axis);
 }
 
-/* ---- contractions ------------------------------------------------------------------ */
+/* ---- contractions -------------------------------------------------------- */
 
 sl_node j_matmul(sl_build *b, sl_node y, const sl_node *dx) {
   sl_node left[2] = {dx[0], operand(b, y, 1)};
@@ -154,7 +154,7 @@ sl_node j_solve(sl_build *b, sl_node y, const sl_node *dx) {
   return sl_again(b, y, in);
 }
 
-/* ---- the driver ----------------------------------------------------------------------- */
+/* ---- the driver ---------------------------------------------------------- */
 
 /* Tangent of node n from those of its operands in tan[]. */
 static sl_node tangent(sl_build *b, sl_node n, const sl_node *tan) {

@@ -35,7 +35,7 @@ struct sl_program {
   unsigned char *used; /* per input, then per capture: is it read? */
 };
 
-/* ---- planning: who reads whom ------------------------------------------------- */
+/* ---- planning: who reads whom -------------------------------------------- */
 
 static sl_int bytes_of(const sl_graph *g, sl_node n) {
   sl_type t;
@@ -118,7 +118,7 @@ static void place_results(sl_program *p) {
   }
 }
 
-/* ---- planning: offsets ------------------------------------------------------------ */
+/* ---- planning: offsets --------------------------------------------------- */
 
 typedef struct hole {
   sl_int offset, bytes;
@@ -197,7 +197,7 @@ static void plan_offsets(sl_program *p, hole *holes, int32_t *head,
   p->scratch = a.top;
 }
 
-/* ---- making --------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------- */
 
 void sl_program_free(sl_program *p) {
   if (p != NULL) {
@@ -279,7 +279,7 @@ sl_status sl_program_make(sl_program **out, const sl_graph *g, int nout,
   return SL_OK;
 }
 
-/* ---- running ----------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------- */
 
 static sl_int desc_bytes(const sl_program *p) {
   return ((sl_int)sizeof(sl_tensor) * p->nstep + 63) / 64 * 64;
@@ -399,7 +399,7 @@ sl_status sl_program_run(const sl_program *p, const sl_tensor *const *inputs,
   return copy_results(p, &f, err);
 }
 
-/* ---- printing -------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------ */
 
 sl_int sl_program_text(char *buf, sl_int n, const sl_program *p) {
   sl_int len = sl_graph_text(buf, n, &p->g, p->outs, p->nout);

@@ -33,27 +33,19 @@ sl_node sl_again(sl_build *b, sl_node y, const sl_node *in) {
   return sl_emit(b, (sl_op)node.op, node.nin, in, node.nattr, attr);
 }
 
-/* ---- constants ------------------------------------------------------------ */
-
-static sl_node constant(sl_build *b, double value, const sl_type *type) {
-  sl_node c = 0;
-  if (b->status == SL_OK) {
-    b->status = sl_graph_const(b->g, value, type->dtype, &c, b->err);
-  }
-  return sl_broadcast_to(b, c, type->ndim, type->shape);
-}
+/* ---- constants ----------------------------------------------------------- */
 
 sl_node sl_const_like(sl_build *b, double value, sl_node like) {
   sl_type type;
+  sl_node c = 0;
   sl_node_type(b->g, like, &type);
-  return constant(b, value, &type);
+  if (b->status == SL_OK) {
+    b->status = sl_graph_const(b->g, value, type.dtype, &c, b->err);
+  }
+  return sl_broadcast_to(b, c, type.ndim, type.shape);
 }
 
-sl_node sl_zeros(sl_build *b, const sl_type *type) {
-  return constant(b, 0.0, type);
-}
-
-/* ---- tangents --------------------------------------------------------------- */
+/* ---- tangents ------------------------------------------------------------ */
 
 sl_node sl_zadd(sl_build *b, sl_node x, sl_node y) {
   if (x == SL_NONE || y == SL_NONE) {
@@ -70,7 +62,7 @@ sl_node sl_zmul(sl_build *b, sl_node dx, sl_node factor) {
   return dx == SL_NONE ? dx : sl_emit2(b, SL_OP_mulz, dx, factor);
 }
 
-/* ---- shapes ------------------------------------------------------------------- */
+/* ---- shapes -------------------------------------------------------------- */
 
 static bool has_shape(sl_build *b, sl_node x, int ndim, const sl_int *shape) {
   sl_type t;

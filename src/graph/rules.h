@@ -24,7 +24,6 @@ sl_node sl_again(sl_build *b, sl_node y, const sl_node *in);
 
 /* A constant of the shape and dtype of node `like`. */
 sl_node sl_const_like(sl_build *b, double value, sl_node like);
-sl_node sl_zeros(sl_build *b, const sl_type *type);
 
 /* (z) sums and products of tangents */
 sl_node sl_zadd(sl_build *b, sl_node x, sl_node y);

@@ -30,7 +30,7 @@ sl_status shape_iota(const sl_type *in, int nin, const sl_int *attr, int nattr,
   return sl_type_make(out, SL_I64, 1, attr, err);
 }
 
-/* ---- element-wise ------------------------------------------------------------ */
+/* ---- element-wise -------------------------------------------------------- */
 
 /* Broadcast shape and common dtype of operands first .. nin-1. */
 static sl_status common(const sl_type *in, int first, int nin, sl_type *out,
@@ -121,7 +121,7 @@ sl_status shape_cast(const sl_type *in, int nin, const sl_int *attr, int nattr,
   return SL_OK;
 }
 
-/* ---- reductions ---------------------------------------------------------------- */
+/* ---- reductions ---------------------------------------------------------- */
 
 static void drop_axes(sl_type *out, const sl_type *in, uint32_t mask) {
   out->dtype = in->dtype;
@@ -194,7 +194,7 @@ sl_status shape_argext(const sl_type *in, int nin, const sl_int *attr,
   return SL_OK;
 }
 
-/* ---- structure ------------------------------------------------------------------- */
+/* ---- structure ----------------------------------------------------------- */
 
 sl_status shape_reshape(const sl_type *in, int nin, const sl_int *attr,
                         int nattr, sl_type *out, sl_err *err) {
@@ -365,7 +365,7 @@ sl_status shape_scatter(const sl_type *in, int nin, const sl_int *attr,
   return sl_type_make(out, upd->dtype, n, shape, err);
 }
 
-/* ---- contractions ------------------------------------------------------------------ */
+/* ---- contractions -------------------------------------------------------- */
 
 static bool same_batch(const sl_type *a, const sl_type *b) {
   bool ok = a->ndim == b->ndim;

@@ -19,7 +19,7 @@ static sl_type operand_type(sl_build *b, sl_node y, int i) {
   return t;
 }
 
-/* ---- element-wise ----------------------------------------------------------- */
+/* ---- element-wise -------------------------------------------------------- */
 
 sl_node t_neg(sl_build *b, sl_node y, int i, sl_node ct) {
   (void)y, (void)i;
@@ -53,7 +53,7 @@ sl_node t_where(sl_build *b, sl_node y, int i, sl_node ct) {
   return sl_emit(b, SL_OP_where, 3, in, 0, NULL);
 }
 
-/* ---- reductions and scans ------------------------------------------------------ */
+/* ---- reductions and scans ------------------------------------------------ */
 
 sl_node t_sum(sl_build *b, sl_node y, int i, sl_node ct) {
   uint32_t mask = (uint32_t)sl_node_attr(b->g, y)[0];
@@ -80,7 +80,7 @@ sl_node t_cumsum(sl_build *b, sl_node y, int i, sl_node ct) {
   return reverse(b, sl_again(b, y, &back), axis);
 }
 
-/* ---- structure ------------------------------------------------------------------- */
+/* ---- structure ----------------------------------------------------------- */
 
 sl_node t_reshape(sl_build *b, sl_node y, int i, sl_node ct) {
   sl_type t = operand_type(b, y, i);
@@ -111,7 +111,9 @@ sl_node t_permute(sl_build *b, sl_node y, int i, sl_node ct) {
   return sl_permute(b, ct, back);
 }
 
-sl_node t_slice(sl_build *b, sl_node y, int i, sl_node ct) {
+/* pad puts back where slice took from, and the other way round: the attributes
+** of y with the extents of its operand. */
+static sl_node window(sl_build *b, sl_op op, sl_node y, int i, sl_node ct) {
   sl_type t = operand_type(b, y, i);
   sl_int attr[3 * SL_MAXDIM];
   for (int a = 0; a < t.ndim; a++) {
@@ -119,18 +121,15 @@ sl_node t_slice(sl_build *b, sl_node y, int i, sl_node ct) {
     attr[3 * a + 1] = sl_node_attr(b->g, y)[3 * a + 1];
     attr[3 * a + 2] = t.shape[a];
   }
-  return sl_emit(b, SL_OP_pad, 1, &ct, 3 * t.ndim, attr);
+  return sl_emit(b, op, 1, &ct, 3 * t.ndim, attr);
+}
+
+sl_node t_slice(sl_build *b, sl_node y, int i, sl_node ct) {
+  return window(b, SL_OP_pad, y, i, ct);
 }
 
 sl_node t_pad(sl_build *b, sl_node y, int i, sl_node ct) {
-  sl_type t = operand_type(b, y, i);
-  sl_int attr[3 * SL_MAXDIM];
-  for (int a = 0; a < t.ndim; a++) {
-    attr[3 * a] = sl_node_attr(b->g, y)[3 * a];
-    attr[3 * a + 1] = sl_node_attr(b->g, y)[3 * a + 1];
-    attr[3 * a + 2] = t.shape[a];
-  }
-  return sl_emit(b, SL_OP_slice, 1, &ct, 3 * t.ndim, attr);
+  return window(b, SL_OP_slice, y, i, ct);
 }
 
 sl_node t_concat(sl_build *b, sl_node y, int i, sl_node ct) {
@@ -165,7 +164,7 @@ sl_node t_scatter(sl_build *b, sl_node y, int i, sl_node ct) {
   return sl_emit(b, SL_OP_gather, 2, in, 2, attr);
 }
 
-/* ---- contractions ------------------------------------------------------------------ */
+/* ---- contractions -------------------------------------------------------- */
 
 /* C = op(A) op(B): A' = C' op(B)^T and B' = op(A)^T C', transposed back. */
 sl_node t_matmul(sl_build *b, sl_node y, int i, sl_node ct) {
@@ -188,7 +187,7 @@ sl_node t_solve(sl_build *b, sl_node y, int i, sl_node ct) {
   return sl_emit(b, SL_OP_solve, 2, in, 1, &trans);
 }
 
-/* ---- the driver ----------------------------------------------------------------------- */
+/* ---- the driver ---------------------------------------------------------- */
 
 typedef struct work {
   sl_node *ct;           /* cotangent of node first + k, or SL_NONE */

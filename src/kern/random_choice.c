@@ -29,6 +29,9 @@ sl_status sl_random_permutation(sl_random *r, sl_int n, sl_int *out,
     out[i] = i;
   }
   for (sl_int i = 0; i < n; i++) {
+    if ((i & 0xffff) == 0xffff) {
+      SL_TRY(sl_poll(err, "random.permutation"));
+    }
     sl_int j = pick(r, SL_RPERMUTATION, i, n);
     sl_int t = out[i];
     out[i] = out[j];
@@ -98,13 +101,17 @@ static sl_status choose_many(const sl_random *r, sl_int n, sl_int k,
   for (sl_int i = 0; i < n; i++) {
     all[i] = i;
   }
-  for (sl_int i = 0; i < k; i++) {
+  sl_status status = SL_OK;
+  for (sl_int i = 0; i < k && status == SL_OK; i++) {
     sl_int j = pick(r, SL_RCHOICE, i, n);
     out[i] = all[j];
     all[j] = all[i];
+    if ((i & 0xffff) == 0xffff) {
+      status = sl_poll(err, "random.choice");
+    }
   }
   sl_free(all);
-  return SL_OK;
+  return status;
 }
 
 /* ---- weights ------------------------------------------------------------- */
@@ -156,13 +163,17 @@ static sl_status choose_weighted(const sl_random *r, sl_int n, const double *w,
     sum[i] = total;
   }
   const double largest = nextafter(total, 0);
-  for (sl_int i = 0; i < k; i++) {
+  sl_status status = SL_OK;
+  for (sl_int i = 0; i < k && status == SL_OK; i++) {
+    if ((i & 0xffff) == 0xffff) {
+      status = sl_poll(err, "random.choice");
+    }
     uint64_t word = sl_random_word(r->key, 0, SL_RCHOICE, r->pos + (uint64_t)i);
     double u = total * (0x1p-53 + (double)(word >> 12) * 0x1p-52);
     out[i] = find_weight(n, sum, u < largest ? u : largest);
   }
   sl_free(sum);
-  return SL_OK;
+  return status;
 }
 
 typedef struct arrival {

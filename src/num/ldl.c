@@ -3,6 +3,7 @@
 ** sytf2, so that Ctrl-C is heard between panels.
 ** source: Bunch & Kaufman 1977; LAPACK 3; Sylvester's law of inertia.
 ** MIT licence. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -132,7 +133,8 @@ sl_status sl_ldl(sl_tensor *L, sl_tensor *D, sl_tensor *perm,
 }
 
 /* The eigenvalues of D into e: 1 x 1 blocks as they are, 2 x 2 blocks by the
-** formula that does not cancel. */
+** formula that does not cancel; det / big is taken in an order in which no
+** square underflows or overflows. */
 static void block_values(sl_dtype d, sl_int n, const void *A,
                          const lapack_int *pivot, double *e) {
   for (sl_int k = 0; k < n; k++) {
@@ -145,42 +147,61 @@ static void block_values(sl_dtype d, sl_int n, const void *A,
     double r = sl_scratch_get(d, A, k + 1 + (k + 1) * n);
     double mean = (p + r) / 2, radius = hypot((p - r) / 2, q);
     double big = mean >= 0 ? mean + radius : mean - radius;
-    double det = fma(p, r, -q * q);
     e[k] = big;
-    e[k + 1] = big == 0 ? 0 : det / big;
+    e[k + 1] = big == 0 ? 0 : fma(p / big, r, -(q / big) * q);
     k++;
   }
 }
 
-static void count_signs(sl_int count[3], sl_int n, const double *e, double tol,
-                        double eps) {
-  double top = 0;
-  for (sl_int i = 0; i < n; i++) {
-    top = fabs(e[i]) > top ? fabs(e[i]) : top;
-  }
-  double zero = tol >= 0 ? tol : (double)n * eps * top;
-  memset(count, 0, 3 * sizeof count[0]);
-  for (sl_int i = 0; i < n; i++) {
-    count[e[i] < -zero ? 0 : (e[i] > zero ? 2 : 1)]++;
-  }
-}
-
-sl_status sl_inertia(sl_int count[3], const sl_tensor *a, double shift,
-                     double tol, sl_err *err) {
-  SL_TRY(sl_mat_check("inertia: a", a, true, err));
-  if (!isfinite(shift) || isnan(tol)) {
-    return sl_fail(err, SL_EDOM, "inertia: shift %g, tol %g must be finite",
-                   shift, tol);
-  }
+/* Negative, zero and positive eigenvalues of a - shift I. */
+static sl_status signs(sl_int count[3], const sl_tensor *a, double shift,
+                       sl_err *err) {
   sl_int n = a->type.shape[1];
   sl_bag bag = {0};
   void *A;
   double *e = sl_bag_take(&bag, SL_F64, n, 1);
   lapack_int *pivot;
   sl_status status = begin("inertia: a", &bag, a, shift, &A, &pivot, err);
+  memset(count, 0, 3 * sizeof count[0]);
   if (status == SL_OK) {
     block_values(a->type.dtype, n, A, pivot, e);
-    count_signs(count, n, e, tol, sl_eps(a->type.dtype));
+    for (sl_int i = 0; i < n; i++) {
+      count[e[i] < 0 ? 0 : (e[i] > 0 ? 2 : 1)]++;
+    }
   }
   return sl_bag_close(&bag, status, "inertia", err);
+}
+
+/* The Frobenius norm of a - shift I, scaled by its largest entry. */
+static double size_of(const sl_tensor *a, double shift) {
+  sl_int n = a->type.shape[1];
+  double top = 0, sum = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (sl_int k = 0; k < n * n; k++) {
+      double x = fabs(sl_get(a, k) - (k % (n + 1) == 0 ? shift : 0));
+      top = pass == 0 ? fmax(top, x) : top;
+      sum += pass == 1 && top > 0 ? x / top * (x / top) : 0;
+    }
+  }
+  return top * sqrt(sum);
+}
+
+sl_status sl_inertia(sl_int count[3], const sl_tensor *a, double shift,
+                     double tol, sl_err *err) {
+  SL_TRY(sl_mat_check("inertia: a", a, true, err));
+  if (!isfinite(shift) || isnan(tol) || tol > DBL_MAX) {
+    return sl_fail(err, SL_EDOM, "inertia: shift %g, tol %g must be finite",
+                   shift, tol);
+  }
+  sl_int n = a->type.shape[1], above[3];
+  if (tol < 0) {
+    tol = (double)n * sl_eps(a->type.dtype) * size_of(a, shift);
+  }
+  SL_TRY(signs(count, a, shift - tol, err));
+  if (tol > 0) {
+    SL_TRY(signs(above, a, shift + tol, err));
+    count[2] = above[2];
+    count[1] = n - count[0] - count[2];
+  }
+  return SL_OK;
 }

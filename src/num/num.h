@@ -87,9 +87,10 @@ sl_status sl_ldl(sl_tensor *L, sl_tensor *D, sl_tensor *perm,
                  const sl_tensor *a, sl_err *err);
 
 /* sl_inertia: numbers of negative, zero and positive eigenvalues of
-** a - shift I, from the signs of D (Sylvester's law of inertia). Eigenvalues
-** of D of size <= tol count as zero (tol < 0: n eps max |D|); to ask how many
-** eigenvalues of a lie under t, shift by t.
+** a - shift I, those of size <= tol counted as zero (tol < 0: n eps times its
+** Frobenius norm). By Sylvester's law from the signs of D, at shift - tol and
+** at shift + tol: the size of an entry of D says nothing of an eigenvalue. To
+** ask how many eigenvalues of a lie under t, shift by t with tol 0.
 **   shapes: a [n n], count[3] = {negative, zero, positive} */
 sl_status sl_inertia(sl_int count[3], const sl_tensor *a, double shift,
                      double tol, sl_err *err);

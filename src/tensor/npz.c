@@ -338,12 +338,10 @@ static bool needs64(const sl_zip_out *z, sl_int v) {
   return z->force64 || v >= (sl_int)FULL32;
 }
 
-/* The local header; sizes and checksum as they stand in *e. */
-static sl_status write_local(sl_zip_out *z, const sl_zip_entry *e, bool wide,
-                             sl_err *err) {
-  unsigned char b[LOCAL_SIZE + SL_NAME_MAX + 20];
-  sl_int name = (sl_int)strlen(e->name);
-  unsigned char *p = put(b, 4, LOCAL_MARK);
+/* What the local header and the directory's entry have alike, from the version
+** needed to the length of the extra field; sizes and checksum as in *e. */
+static unsigned char *put_entry(unsigned char *p, const sl_zip_entry *e,
+                                bool wide, sl_int extra) {
   p = put(p, 2, wide ? 45 : 20);
   p = put(p, 2, 0);
   p = put(p, 2, e->method);
@@ -351,10 +349,21 @@ static sl_status write_local(sl_zip_out *z, const sl_zip_entry *e, bool wide,
   p = put(p, 4, e->crc);
   p = put(p, 4, wide ? (sl_int)FULL32 : e->coded);
   p = put(p, 4, wide ? (sl_int)FULL32 : e->decoded);
-  p = put(p, 2, name);
-  p = put(p, 2, wide ? 20 : 0);
-  memcpy(p, e->name, (size_t)name);
-  p += name;
+  p = put(p, 2, (sl_int)strlen(e->name));
+  return put(p, 2, wide ? extra : 0);
+}
+
+static unsigned char *put_name(unsigned char *p, const sl_zip_entry *e) {
+  size_t n = strlen(e->name);
+  memcpy(p, e->name, n);
+  return p + n;
+}
+
+static sl_status write_local(sl_zip_out *z, const sl_zip_entry *e, bool wide,
+                             sl_err *err) {
+  unsigned char b[LOCAL_SIZE + SL_NAME_MAX + 20];
+  unsigned char *p = put(b, 4, LOCAL_MARK);
+  p = put_name(put_entry(p, e, wide, 20), e);
   if (wide) {
     p = put(put(p, 2, 1), 2, 16);
     p = put(put(p, 8, e->decoded), 8, e->coded);
@@ -443,23 +452,13 @@ static sl_status write_central(sl_zip_out *z, const sl_zip_entry *e,
   unsigned char b[CENTRAL_SIZE + SL_NAME_MAX + 28];
   bool wide = needs64(z, e->coded) || needs64(z, e->decoded) ||
               needs64(z, e->at);
-  sl_int name = (sl_int)strlen(e->name);
   unsigned char *p = put(b, 4, CENTRAL_MARK);
   p = put(p, 2, 45);
-  p = put(p, 2, wide ? 45 : 20);
-  p = put(p, 2, 0);
-  p = put(p, 2, e->method);
-  p = put(p, 4, (sl_int)EPOCH << 16);
-  p = put(p, 4, e->crc);
-  p = put(p, 4, wide ? (sl_int)FULL32 : e->coded);
-  p = put(p, 4, wide ? (sl_int)FULL32 : e->decoded);
-  p = put(p, 2, name);
-  p = put(p, 2, wide ? 28 : 0);
+  p = put_entry(p, e, wide, 28);
   p = put(p, 8, 0); /* comment, disk, attributes */
   p = put(p, 2, 0);
   p = put(p, 4, wide ? (sl_int)FULL32 : e->at);
-  memcpy(p, e->name, (size_t)name);
-  p += name;
+  p = put_name(p, e);
   if (wide) {
     p = put(put(p, 2, 1), 2, 24);
     p = put(put(put(p, 8, e->decoded), 8, e->coded), 8, e->at);

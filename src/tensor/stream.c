@@ -78,9 +78,15 @@ static sl_status open_checked(sl_source *s, sl_err *err) {
 sl_status sl_source_open(sl_source *s, const char *path, sl_err *err) {
   s->path = path;
   s->member[0] = '\0';
-  s->file = fopen(path, "rbe");
+  /* Not to wait for a pipe's writer: what is no regular file is refused. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  s->file = fd >= 0 ? fdopen(fd, "rb") : NULL;
   if (s->file == NULL) {
-    return system_error(path, "cannot be opened", err);
+    sl_status status = system_error(path, "cannot be opened", err);
+    if (fd >= 0) {
+      close(fd);
+    }
+    return status;
   }
   sl_status status = open_checked(s, err);
   if (status != SL_OK) {
@@ -339,6 +345,12 @@ sl_status sl_sink_open(sl_sink *k, const char *path, sl_err *err) {
                    path, SL_PATH_MAX, strlen(path));
   }
   strcpy(k->path, path);
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    return sl_fail(err, SL_EIO,
+                   "%.300s: expected a regular file to replace, found %s",
+                   path, S_ISDIR(st.st_mode) ? "a directory" : "a device");
+  }
   int fd = open_temporary(k);
   if (fd < 0) {
     return system_error(path, "cannot be written", err);

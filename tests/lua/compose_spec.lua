@@ -94,4 +94,26 @@ t.test("random compositions: every transform agrees with the others", function()
   end
 end)
 
+t.test("several results: jit and vmap give all, grad refuses", function()
+  local both = saddle.value_and_grad(function(w) return (w^2):sum() end)
+  local v, g = saddle.jit(both)(T{1, 2})
+  t.eq(v, 5.0)
+  t.eq(g, T{2, 4})
+  v, g = saddle.vmap(both)(T{{1, 2}, {3, 4}})
+  t.eq(v, T{5, 25})
+  t.eq(g, T{{2, 4}, {6, 8}})
+  t.fails(function()
+    saddle.grad(function(w) return w:sum(), w end)(T{1, 2})
+  end, "must return one value, got 2")
+end)
+
+t.test("0^p does not vary with p > 0, in any order of derivative", function()
+  local f = function(p) return (T{0, 2}^p):sum() end
+  local l = math.log(2)
+  t.near(saddle.grad(f)(3.0), 8 * l, 1e-14)
+  t.near(saddle.grad(saddle.grad(f))(3.0), 8 * l^2, 1e-14)
+  t.near(saddle.grad(saddle.grad(saddle.grad(f)))(3.0), 8 * l^3, 1e-14)
+  t.near(saddle.hessian(f, 3.0), 8 * l^2, 1e-14)
+end)
+
 return t

@@ -65,6 +65,31 @@ t.test("inertia with a shift", function()
   t.fails(function() la.inertia(a, {shft = 1}) end, "shift")
 end)
 
+t.test("inertia of singular matrices, at every scale", function()
+  local rng = saddle.random.new(6)
+  for n = 6, 96, 15 do
+    for rank = 1, n - 1, (n + 3) // 4 do
+      local x = rng:normal{n, rank}
+      local sign = T.where(T.arange(1, rank):mod(3):eq(0), -T.ones{rank},
+                           T.ones{rank})
+      local a = (x * sign):mm(x:t())
+      for _, scale in ipairs{1, 2.0^-700, 2.0^500, 2.0^700} do
+        t.eq({la.inertia((a + a:t()) * scale)},
+             {rank // 3, n - rank, rank - rank // 3})
+      end
+    end
+  end
+  -- Zeros on the diagonal: pivots of two rows and columns.
+  local b = T{{0, 3, 1}, {3, 0, -2}, {1, -2, 0}}
+  for _, scale in ipairs{1, 2.0^-700, 2.0^700} do
+    t.eq({la.inertia(b * scale)}, {1, 0, 2})
+  end
+  -- Eigenvalues 1 and 3 with D = diag(2, 1.5): tol speaks of the former.
+  t.eq({la.inertia(T{{2, 1}, {1, 2}}, {tol = 1.2})}, {0, 1, 1})
+  t.eq({la.inertia(T{{2, 1}, {1, 2}}, {shift = 2, tol = 0.5})}, {1, 0, 1})
+  t.fails(function() la.inertia(b, {tol = 1 / 0}) end, "finite")
+end)
+
 t.test("det, slogdet, inv, norm give numbers and tensors", function()
   local a = T{{0, 2}, {3, 0}}
   t.eq(la.det(a), -6)

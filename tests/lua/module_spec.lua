@@ -15,9 +15,12 @@ end)
 
 t.test("submodules load on first use and are the required ones", function()
   for _, name in ipairs{"nn", "data", "optim", "critical", "plot", "opt",
-                        "progress", "transform"} do
+                        "progress", "transform", "file"} do
     t.ok(rawequal(saddle[name], require("saddle." .. name)), name)
     t.ok(rawget(saddle, name) ~= nil, name)
+  end
+  for _, name in ipairs{"tensor", "random", "linalg"} do
+    t.ok(rawequal(saddle[name], core[name]), name)
   end
 end)
 

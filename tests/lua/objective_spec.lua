@@ -221,6 +221,28 @@ t.test("relu scaling and linear mixing: the gradient has no part there",
   end
 end)
 
+t.test("a tangent that is rounding error is no direction", function()
+  local rng = saddle.random.new(4)
+  -- The zero of a linear autoencoder is a point: mixing does not move it.
+  local net = nn.mlp{4, 2, 4, activation = "identity", bias = false}
+  local x = rng:normal{N, 4}
+  local obj = nn.objective(net, {x = x, y = x}, "mse")
+  t.eq(flatness(obj, 1e-20 * rng:normal{net:dim()}), 0)
+  t.eq(flatness(obj, rng:normal{net:dim()}), 4)
+  local cp = saddle.critical.find(obj, 1e-3 * rng:normal{net:dim()})
+  t.eq({cp.class, cp.index, cp.symmetries}, {"saddle", 8, 0})
+  -- An idle relu unit has no scaling, the other two have.
+  net = nn.mlp{4, 3, 2, activation = "relu"}
+  local w = rng:normal{net:dim()}
+  local v = net:views(w)
+  v.layer1.weight[2], v.layer1.bias[2] = 1e-15, 1e-15
+  v.layer2.weight[{":", 2}] = 1e-15
+  t.eq(flatness(nn.objective(net, {x = x, y = x[{":", "1:2"}]}, "mse"), w), 2)
+  -- Constant directions stay at any size of w.
+  obj = nn.objective(nn.mlp{4, 3}, {x = x, y = T.ones{N}}, "cross_entropy")
+  t.eq(flatness(obj, 1e9 * rng:normal{15}), 5)
+end)
+
 -- ---- checks ---------------------------------------------------------------
 
 t.test("mistakes are named", function()
@@ -256,6 +278,28 @@ t.test("mistakes are named", function()
   local f = saddle.objective(function(w) return w end, {dim = 2})
   t.fails(function() f:value(T{1.0, 2}) end, "one number")
   t.fails(function() f:minibatch{1} end, "no samples")
+end)
+
+t.test("an objective is a function: it can be called, traced and mapped",
+       function()
+  local rng = saddle.random.new(9)
+  local net = nn.mlp{4, 3, 3, activation = "tanh"}
+  local obj = nn.objective(net, {x = rng:normal{30, 4},
+    y = rng:integer({30}, 1, 3)}, "cross_entropy", {l2 = 1e-2})
+  t.eq(obj:path(), "structure")
+  local w, V = net:init(rng), rng:normal{5, net:dim()}
+  t.eq(obj(w), obj:value(w))
+  t.near(saddle.grad(obj)(w), obj:grad(w), 1e-14)
+  t.near(saddle.hvp(obj, w, V[1]), obj:hvp(w, V[1]), 1e-13)
+  t.near(saddle.hessian(obj, w), obj:hessian(w), 1e-13)
+  local rows = saddle.vmap(function(v) return obj:hvp(w, v) end)(V)
+  t.near(rows, V:mm(obj:hessian(w)), 1e-12)
+  local third = saddle.grad(function(u)
+    return obj:hvp(u, V[1]):dot(V[1])
+  end)(w)
+  local h = 1e-5
+  t.near(third:dot(V[2]), (obj:hvp(w + h * V[2], V[1]):dot(V[1])
+    - obj:hvp(w - h * V[2], V[1]):dot(V[1])) / (2 * h), 1e-7)
 end)
 
 return t

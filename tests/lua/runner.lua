@@ -99,6 +99,13 @@ function M.near(a, b, tol, message)
   end
 end
 
+-- The shape, the dtype and, in row-major order, the values of a tensor.
+function M.same(x, shape, dtype, values, message)
+  M.eq(x.shape, shape, message)
+  M.eq(x.dtype, dtype, message)
+  M.eq(x:flatten():totable(), values, message)
+end
+
 -- fn raises, and the message matches the Lua pattern; returns the message.
 function M.fails(fn, pattern)
   local good, err = pcall(fn)

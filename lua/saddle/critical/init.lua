@@ -11,11 +11,9 @@
 -- MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
-local progress = require "saddle.progress"
 local objective = require "saddle.objective"
+local search = require "saddle.search"
 local verify = require "saddle.critical.verify"
-
-local system, tensor = core.system, core.tensor
 
 local M = {distinct = require "saddle.critical.distinct"}
 
@@ -31,24 +29,12 @@ local common = {method = "newton", steps = 100, patience = 40,
 local LEAST_FALL = 0.99
 
 local function options(opts)
-  local name = opts and opts.method or common.method
+  local name = search.method(opts, common.method, "find")
   opt.choice(name, NAMES, "find: method")
-  local method, defaults = require("saddle.critical." .. name), {}
-  for _, source in ipairs{verify.defaults, common, method.defaults} do
-    for key, value in pairs(source) do defaults[key] = value end
-  end
-  return method, name, opt.check(opts, defaults, "find (" .. name .. ")")
-end
-
-local function start(w0, where)
-  if type(w0) == "table" then w0 = tensor(w0) end
-  if type(w0) ~= "userdata" or #w0.shape ~= 1 then
-    core.fail(where .. ": w0: expected a vector of parameters")
-  end
-  if not w0:isfinite():all() then
-    core.fail(where .. ": w0: there is a NaN or an infinity")
-  end
-  return w0:to("f64"):copy()
+  local method = require("saddle.critical." .. name)
+  local o = search.options(opts, "find (" .. name .. ")",
+    {verify.defaults, common, method.defaults})
+  return method, name, o
 end
 
 local function stale(history, patience)
@@ -75,25 +61,6 @@ local function advance(obj, method, s, o)
   return stale(s.history, o.patience) and "stalled" or nil
 end
 
-local function loop(obj, method, s, o)
-  local label = o.progress and (type(o.progress) == "string" and o.progress
-                                or "critical")
-  local bar <close> = progress.new(o.steps, label)
-  local status = s.norm == 0 and "converged" or nil
-  while not status do
-    if s.k >= o.steps then return "max_steps" end
-    if system.interrupted(true) then return "interrupted" end
-    local good, result = pcall(advance, obj, method, s, o)
-    if not good then
-      if system.interrupted(true) then return "interrupted" end
-      error(result, 0)
-    end
-    status = result
-    bar:step(s.k, function() return ("|g| %.2e"):format(s.norm) end)
-  end
-  return status
-end
-
 -- find(obj, w0, opts): beside verify's fields the result has
 --   status   how the search ended: "converged" (|g| and the last step are
 --            small, or rounding stopped it at a point that was verified; the
@@ -103,7 +70,7 @@ end
 --   r_max    largest r over all iterates; flat_steps: iterates that were flat
 function M.find(obj, w0, opts)
   local method, name, o = options(opts)
-  w0 = start(w0, "find")
+  w0 = search.start(w0, "find")
   obj = objective.wrap(obj, w0.shape[1], "find")
   local s = {w = w0, k = 0, grad = obj:grad(w0)}
   s.norm = s.grad:norm()
@@ -111,7 +78,9 @@ function M.find(obj, w0, opts)
   if s.norm ~= s.norm then
     core.fail("find: the gradient at w0 is not a number")
   end
-  local status = system.guard(loop, obj, method, s, o)
+  local status = search.run(s, o, "critical", s.norm == 0 and "converged",
+    function() return advance(obj, method, s, o) end,
+    function() return ("|g| %.2e"):format(s.norm) end)
   local cp = verify.point(obj, s.w, o)
   -- At the rounding level nothing shrinks |g| any more.
   if status == "stalled" and cp.critical then status = "converged" end
@@ -130,9 +99,9 @@ end
 
 -- verify(obj, w, opts): see verify.lua.
 function M.verify(obj, w, opts)
-  w = start(w, "verify")
+  w = search.start(w, "verify")
   obj = objective.wrap(obj, w.shape[1], "verify")
-  return verify.point(obj, w, opt.check(opts, verify.defaults, "verify"))
+  return verify.point(obj, w, search.options(opts, "verify", {verify.defaults}))
 end
 
 return M

@@ -7,21 +7,13 @@
 -- If nothing shrinks |g|, the search has failed and says so. One
 -- eigendecomposition serves all trials and the flatness.  MIT licence.
 local core = require "saddle.core"
+local search = require "saddle.search"
 local verify = require "saddle.critical.verify"
-
-local tensor = core.tensor
 
 local M = {defaults = {damping = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0}}}
 
 local EPS = 2.0 ^ -52
 local SMALLEST, GROWTH, TRIALS = 1e-6, 4, 36
-
-local function newton_step(lambda, V, coef, c)
-  local d = lambda + c
-  local keep = d:abs():gt(EPS * lambda:numel() * lambda:abs():max())
-  local safe = tensor.where(keep, d, d * 0 + 1)
-  return -V:mv(tensor.where(keep, coef / safe, coef * 0))
-end
 
 local function downhill_step(lambda, V, coef, c)
   return -V:mv(coef * lambda / (lambda * lambda + c * c))
@@ -57,9 +49,10 @@ end
 function M.step(obj, s, o)
   local lambda, V = core.linalg.eigh(obj:hessian(s.w))
   local coef = V:t():mv(s.grad)
+  local cut = EPS * lambda:numel() * lambda:abs():max()
   local best
   for _, c in ipairs(o.damping) do
-    local t = look(obj, s, newton_step(lambda, V, coef, c))
+    local t = look(obj, s, search.newton_step(V, lambda + c, coef, cut))
     if t and t.norm < (best and best.norm or s.norm) then
       best, t.damping = t, c
     end

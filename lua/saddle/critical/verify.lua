@@ -24,6 +24,7 @@
 --   unconverged    neither
 -- MIT licence.
 local core = require "saddle.core"
+local search = require "saddle.search"
 
 local tensor, random = core.tensor, core.random
 
@@ -62,23 +63,14 @@ function M.eigen(H, S)
   return lambda[{"1:" .. m}], V[{":", "1:" .. m}]
 end
 
--- -V diag(1/lambda) V'g over |lambda| > cut.
-local function newton_step(lambda, V, coef, cut)
-  local keep = lambda:abs():gt(cut)
-  local safe = tensor.where(keep, lambda, lambda * 0 + 1)
-  return -V:mv(tensor.where(keep, coef / safe, coef * 0))
-end
-
 -- r = |Hp + g| / (|H| |p| + |g|) and r_H = |H(Hp + g)| / (|H| |Hp + g|), with
 -- |H| Frobenius and p the Newton step over |lambda| > flat_rh |H|: r near 1
 -- says that the gradient lies where the curvature is negligible.
 function M.flatness(lambda, coef, normH, flat_rh)
   local cut = flat_rh * normH
   local keep = lambda:abs():gt(cut)
-  local zero = coef * 0
-  local safe = tensor.where(keep, lambda, lambda * 0 + 1)
-  local p = norm(tensor.where(keep, coef / safe, zero))
-  local rest = tensor.where(keep, zero, coef)
+  local p = norm(tensor.where(keep, coef / tensor.where(keep, lambda, 1), 0))
+  local rest = tensor.where(keep, 0, coef)
   local size, g = norm(rest), norm(coef)
   if size == 0 then return 0.0, 0.0 end
   local curved = normH > 0 and norm(rest * lambda) / (normH * size) or 0.0
@@ -167,13 +159,13 @@ local function measure(obj, cp, o)
   local coef, normH = V:t():mv(grad), norm(lambda)
   local largest = lambda:numel() > 0 and lambda:abs():max() or 0
   local cut = ROUNDING * EPS * P * largest
-  local p = newton_step(lambda, V, coef, cut)
+  local p = search.newton_step(V, lambda, coef, cut)
   cp.value, cp.grad_norm, cp.eta = value, norm(grad), norm(p)
   cp.eigenvalues, cp.largest, cp.symmetries = lambda, largest, S.shape[1]
   cp.noise = ROUNDING * EPS * normH * (1 + norm(w))
   cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
   cp.null_grad = norm(S:mv(grad))
-    + norm(tensor.where(lambda:abs():gt(cut), coef * 0, coef))
+    + norm(tensor.where(lambda:abs():gt(cut), 0, coef))
   confirm(obj, cp, p, H)
   cp.critical = is_critical(cp, o)
   if cp.critical then
@@ -211,7 +203,8 @@ end
 --            along symmetries and where the Hessian is zero
 --   counts   evaluations by the objective so far
 function M.point(obj, w, o)
-  local cp = {w = w, error = obj.error and obj:error(w) or nil, counts = {}}
+  local cp = search.result("point", {w = w, counts = {},
+    error = obj.error and obj:error(w) or nil})
   measure(obj, cp, o)
   count_signs(cp, o)
   cp.class = class_of(cp, o)

@@ -10,7 +10,11 @@ local Activation = {}
 Activation.__index = Activation
 Activation.__tostring = function(a) return a.name end
 Activation.__call = function(a, x)
-  if type(x) == "number" then x = core.tensor(x) end
+  if type(x) == "number" or type(x) == "table" then x = core.tensor(x) end
+  if not opt.is_tensor(x) then
+    core.fail(("%s: expected a tensor or a number, got %s"):format(a.name,
+      opt.show(x)))
+  end
   return a.fn(x)
 end
 

@@ -12,9 +12,26 @@ local M = {}
 local function positive(x, name, where)
   if type(x) ~= "number" or x ~= x or x < 0 or x == math.huge then
     core.fail(("%s: %s: expected a finite number >= 0, got %s")
-              :format(where, name, tostring(x)))
+              :format(where, name, opt.show(x)))
   end
   return x
+end
+
+-- An initialiser: its arguments are checked before fn is called.
+local function make(where, fn)
+  return function(rng, nout, nin)
+    for name, size in pairs{nout = nout or false, nin = nin or false} do
+      if not math.type(size) or not math.tointeger(size) or size < 0 then
+        core.fail(("%s: %s: expected an integer >= 0, got %s"):format(where,
+          name, opt.show(size)))
+      end
+    end
+    if type(rng) ~= "userdata" or opt.is_tensor(rng) then
+      core.fail(("%s: rng: expected saddle.random.new(seed), got %s"):format(
+        where, opt.show(rng)))
+    end
+    return fn(rng, nout, nin)
+  end
 end
 
 function M.zeros()
@@ -33,30 +50,32 @@ end
 -- Mean 0, standard deviation sd (0.01).
 function M.normal(sd)
   sd = positive(sd or 0.01, "sd", "normal")
-  return function(rng, nout, nin) return rng:normal{nout, nin}:mul_(sd) end
+  return make("normal", function(rng, nout, nin)
+    return rng:normal{nout, nin}:mul_(sd)
+  end)
 end
 
 -- Uniform in (-range, range) (0.05).
 function M.uniform(range)
   range = positive(range or 0.05, "range", "uniform")
-  return function(rng, nout, nin)
+  return make("uniform", function(rng, nout, nin)
     return rng:uniform{nout, nin}:mul_(2 * range):sub_(range)
-  end
+  end)
 end
 
 -- The two distributions of variance v(nin, nout) gain^2.
 local function scaled(name, v)
   M[name .. "_normal"] = function(gain)
     gain = positive(gain or 1, "gain", name .. "_normal")
-    return function(rng, nout, nin)
+    return make(name .. "_normal", function(rng, nout, nin)
       return M.normal(gain * math.sqrt(v(nin, nout)))(rng, nout, nin)
-    end
+    end)
   end
   M[name .. "_uniform"] = function(gain)
     gain = positive(gain or 1, "gain", name .. "_uniform")
-    return function(rng, nout, nin)
+    return make(name .. "_uniform", function(rng, nout, nin)
       return M.uniform(gain * math.sqrt(3 * v(nin, nout)))(rng, nout, nin)
-    end
+    end)
   end
 end
 
@@ -72,7 +91,7 @@ scaled("lecun", function(nin) return 1 / math.max(nin, 1) end)
 -- matrices: Q of a normal matrix with the signs of R's diagonal.
 function M.orthogonal(gain)
   gain = positive(gain or 1, "gain", "orthogonal")
-  return function(rng, nout, nin)
+  return make("orthogonal", function(rng, nout, nin)
     local tall = nout >= nin
     local a = rng:normal{math.max(nout, nin), math.min(nout, nin)}
     local q, r = core.linalg.qr(a)
@@ -82,7 +101,7 @@ function M.orthogonal(gain)
     end
     q = q * core.tensor(sign)
     return tall and q or q:t()
-  end
+  end)
 end
 
 local names = {}

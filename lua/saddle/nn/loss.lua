@@ -15,6 +15,11 @@ local Loss = {}
 Loss.__index = Loss
 Loss.__tostring = function(l) return l.name end
 Loss.__call = function(l, z, y)
+  if type(z) == "table" then z = core.tensor(z) end
+  if not opt.is_tensor(z) then
+    core.fail(("%s: outputs: expected a tensor [samples x outputs], got %s")
+              :format(l.name, opt.show(z)))
+  end
   local shape = z.shape
   if #shape ~= 2 then
     core.fail(("%s: outputs: expected [samples x outputs], got %d axes")
@@ -31,8 +36,8 @@ M.shape_text = shape_text
 
 local function as_tensor(y, where)
   if type(y) == "table" then y = core.tensor(y) end
-  if type(y) ~= "userdata" then
-    core.fail(("%s: y: expected a tensor, got a %s"):format(where, type(y)))
+  if not opt.is_tensor(y) then
+    core.fail(("%s: y: expected a tensor, got %s"):format(where, opt.show(y)))
   end
   return y
 end

@@ -24,7 +24,7 @@ local function count(x, name, where)
   local n = math.tointeger(x)
   if not n or n < 1 then
     core.fail(("%s: %s: expected an integer >= 1, got %s")
-              :format(where, name, tostring(x)))
+              :format(where, name, opt.show(x)))
   end
   return n
 end
@@ -97,7 +97,7 @@ function M.sequential(list)
   end
   for key in pairs(list) do
     if math.type(key) ~= "integer" or key < 1 or key > #list then
-      core.fail(("sequential: unknown option '%s'"):format(tostring(key)))
+      core.fail(("sequential: unknown option '%s'"):format(opt.show(key)))
     end
   end
   local layers = {}
@@ -145,10 +145,11 @@ function Model:names()
 end
 
 function Model:check(w, where)
+  where = type(where) == "string" and where or "check"
   if type(w) == "table" then w = core.tensor(w) end
-  if type(w) ~= "userdata" then
-    core.fail(("%s: w: expected a tensor of %d parameters, got a %s")
-              :format(where, self.size, type(w)))
+  if not opt.is_tensor(w) then
+    core.fail(("%s: w: expected a tensor of %d parameters, got %s")
+              :format(where, self.size, opt.show(w)))
   end
   local s = w.shape
   if #s ~= 1 or s[1] ~= self.size then
@@ -181,10 +182,21 @@ Model.unpack = Model.views
 -- The flat vector of a table as views() gives it.
 function Model:pack(tbl)
   local parts = {}
+  local function entry(t, key)
+    if type(t) ~= "table" then
+      core.fail("pack: expected a table as views() gives it, got "
+                .. opt.show(t))
+    end
+    return t[key]
+  end
   for i, e in ipairs(self.entries) do
-    local p = (tbl[e.layer] or {})[e.field]
+    local p = entry(entry(tbl, e.layer) or {}, e.field)
     if p == nil then core.fail("pack: " .. e.name .. " is missing") end
     if type(p) == "table" then p = core.tensor(p) end
+    if not opt.is_tensor(p) then
+      core.fail(("pack: %s: expected a tensor, got %s"):format(e.name,
+        opt.show(p)))
+    end
     local s = p.shape
     if s[1] ~= e.shape[1] or s[2] ~= e.shape[2] or #s ~= #e.shape then
       core.fail(("pack: %s: expected [%s], got [%s]"):format(e.name,
@@ -199,9 +211,10 @@ end
 -- generator of saddle.random, or a seed.
 function Model:init(rng)
   if type(rng) == "number" then rng = core.random.new(rng) end
-  if type(rng) ~= "userdata" and type(rng) ~= "table" then
-    core.fail("init: rng: expected saddle.random.new(seed), got a "
-              .. type(rng))
+  if type(rng) ~= "userdata" and type(rng) ~= "table"
+      or opt.is_tensor(rng) then
+    core.fail("init: rng: expected saddle.random.new(seed), got "
+              .. opt.show(rng))
   end
   local w = core.tensor.zeros{self.size}
   for _, e in ipairs(self.entries) do
@@ -217,6 +230,10 @@ end
 function Model:apply(w, x)
   local v = self:views(w)
   if type(x) == "table" then x = core.tensor(x) end
+  if not opt.is_tensor(x) then
+    core.fail("apply: x: expected a tensor [samples x features], got "
+              .. opt.show(x))
+  end
   local single = #x.shape == 1
   if single then x = x:reshape(1, x.shape[1]) end
   local index = 0
@@ -238,7 +255,6 @@ function Model:apply(w, x)
   if single then x = x:reshape(x.shape[2]) end
   return x
 end
-Model.__call = Model.apply
 
 -- The sizes and activation names of a plain feed-forward network, one
 -- activation after each linear layer: what the exact Hessian from structure
@@ -279,6 +295,9 @@ function Model:ends()
   end
   return nin, nout
 end
+
+opt.class(Model, "model")
+Model.__call = Model.apply
 
 function Model:__tostring()
   local lines = {("model of %d parameters"):format(self.size)}

@@ -15,11 +15,18 @@ local tensor = core.tensor
 
 local M = {}
 
-local DEPENDENT = 1e-8 -- of a unit vector, after projection: it is in the span
+local DEPENDENT = 1e-6 -- of a unit vector, after projection: it is in the span
+local VANISHED = 1e-6  -- of 1 + |w|: a tangent that is rounding error
 
--- An orthonormal basis [k x n] of the span of rows (a list of vectors, a
--- tensor [m x n], or nil): Gram-Schmidt, twice for each vector.
-function M.orthonormal(rows, n)
+-- The length below which a tangent at w says nothing: where the orbit of w is
+-- a point (an idle unit, say) what is left of it is rounding error, and its
+-- direction is no symmetry.
+function M.least(w) return VANISHED * math.min(1 + w:norm(), 1e3) end
+
+-- An orthonormal basis [k x n] of the span of those rows (a list of vectors, a
+-- tensor [m x n], or nil) that are longer than `least` (0): Gram-Schmidt, twice
+-- for each vector.
+function M.orthonormal(rows, n, least)
   local basis = {}
   if type(rows) == "userdata" then
     local list = {}
@@ -28,7 +35,7 @@ function M.orthonormal(rows, n)
   end
   for _, row in ipairs(rows or {}) do
     local size = row:norm()
-    if size > 0 then
+    if size > (least or 0) then
       local u = row / size
       for _ = 1, 2 do
         for _, b in ipairs(basis) do u = u - b * b:dot(u) end

@@ -6,6 +6,7 @@
 -- left out (pseudo-inverse).
 -- Dauphin et al. 2014, appendix F.1.  MIT licence.
 local core = require "saddle.core"
+local search = require "saddle.search"
 
 local M = {}
 
@@ -26,15 +27,6 @@ function M.check(o, where)
   return list
 end
 
--- The steps for each damping, at the eigenvalues lambda and c_i = v_i'g.
-local function trial(lambda, V, coef, c)
-  local d = lambda + c
-  local floor = EPS * lambda.shape[1] * lambda:abs():max()
-  local keep = d:abs():gt(floor)
-  local safe = core.tensor.where(keep, d, d * 0 + 1)
-  return -V:mv(core.tensor.where(keep, coef / safe, coef * 0))
-end
-
 local function finite(x) return x == x and x < math.huge end
 
 -- The next w: the best of the trials; nil when none is finite or moves.
@@ -42,9 +34,10 @@ function M.step(obj, s, list, absolute)
   local lambda, V = core.linalg.eigh(obj:hessian(s.w))
   local coef = V:t():mv(s.grad)
   if absolute then lambda = lambda:abs() end
+  local cut = EPS * lambda.shape[1] * lambda:abs():max()
   local best, least
   for _, c in ipairs(list) do
-    local p = trial(lambda, V, coef, c)
+    local p = search.newton_step(V, lambda + c, coef, cut)
     local w = s.w + p
     if p:norm() > 0 and w:isfinite():all() then
       local value = #list > 1 and obj:value(w) or 0

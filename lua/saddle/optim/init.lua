@@ -11,10 +11,10 @@
 -- minimiser is one new file and one name below.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
-local progress = require "saddle.progress"
 local objective = require "saddle.objective"
+local search = require "saddle.search"
 
-local system, tensor, none = core.system, core.tensor, opt.none
+local tensor, none = core.tensor, opt.none
 
 local M = {}
 
@@ -42,33 +42,10 @@ local function pick(method)
 end
 
 local function options(opts)
-  if opts ~= nil and type(opts) ~= "table" then
-    core.fail("minimize: options: expected a table, got a " .. type(opts))
-  end
-  local method, name = pick(opts and opts.method or common.method)
-  local defaults = {}
-  for key, value in pairs(common) do defaults[key] = value end
-  for key, value in pairs(method.defaults or {}) do defaults[key] = value end
-  local o = opt.check(opts, defaults, "minimize (" .. name .. ")")
-  for _, key in ipairs{"steps", "record"} do
-    o[key] = math.tointeger(o[key])
-    if not o[key] or o[key] < 0 then
-      core.fail(("minimize: option '%s': expected an integer >= 0")
-                :format(key))
-    end
-  end
+  local method, name = pick(search.method(opts, common.method, "minimize"))
+  local o = search.options(opts, "minimize (" .. name .. ")",
+    {common, method.defaults or {}})
   return method, name, o
-end
-
-local function start(w0)
-  if type(w0) == "table" then w0 = tensor(w0) end
-  if type(w0) ~= "userdata" or #w0.shape ~= 1 then
-    core.fail("minimize: w0: expected a vector of parameters")
-  end
-  if not w0:isfinite():all() then
-    core.fail("minimize: w0: there is a NaN or an infinity")
-  end
-  return w0:to("f64"):copy()
 end
 
 local function finite(x) return x == x and x > -math.huge and x < math.huge end
@@ -109,29 +86,6 @@ local function advance(obj, method, s, o, trace)
   return full and status_of(obj, method, s, o) or nil
 end
 
--- The loop. Runs under the guard: the first Ctrl-C only sets a flag.
-local function loop(obj, method, s, o, trace)
-  local label = o.progress and (type(o.progress) == "string" and o.progress
-                                or "minimize")
-  local bar <close> = progress.new(o.steps, label)
-  local function info()
-    return ("value %.6g  |g| %.2e"):format(s.value, s.grad_norm)
-  end
-  local status = status_of(obj, method, s, o)
-  while not status do
-    if s.k >= o.steps then return "max_steps" end
-    if system.interrupted(true) then return "interrupted" end
-    local good, result = pcall(advance, obj, method, s, o, trace)
-    if not good then
-      if system.interrupted(true) then return "interrupted" end
-      error(result, 0)
-    end
-    status = result
-    bar:step(s.k, info)
-  end
-  return status
-end
-
 local function stack(list, n)
   if #list == 0 then return nil end
   local rows = {}
@@ -152,7 +106,7 @@ end
 --   path     [m x P] when record > 0: w at steps 0, record, 2 record, ...
 function M.minimize(obj, w0, opts)
   local method, name, o = options(opts)
-  w0 = start(w0)
+  w0 = search.start(w0, "minimize")
   obj = objective.wrap(obj, w0.shape[1], "minimize")
   local trace = {at = {}, values = {}, norms = {}, path = {}}
   local s = {w = w0, k = 0, fresh = true}
@@ -160,14 +114,16 @@ function M.minimize(obj, w0, opts)
   keep(s, trace, o.record)
   if method.init then method.init(obj, s, o) end
   s.eval = math.tointeger(o.eval or s.eval or 1)
-  local status = system.guard(loop, obj, method, s, o, trace)
+  local status = search.run(s, o, "minimize", status_of(obj, method, s, o),
+    function() return advance(obj, method, s, o, trace) end,
+    function() return ("value %.6g  |g| %.2e"):format(s.value, s.grad_norm) end)
   if not s.fresh then evaluate(obj, s, trace) end
-  local run = {
+  local run = search.result("run", {
     w = s.w, value = s.value, grad_norm = s.grad_norm, status = status,
     steps = s.k, best = s.best, method = name, counts = obj.counts,
     at = trace.at, values = trace.values, grad_norms = trace.norms,
     path = stack(trace.path, w0.shape[1]),
-  }
+  })
   if s.best and (status == "interrupted" or status == "diverged") then
     run.w, run.value = s.best.w, s.best.value
     run.grad_norm = nil

@@ -2,6 +2,7 @@
 -- first, a table of options last.  MIT licence.
 local opt = require "saddle.opt"
 local data = require "saddle.plot.data"
+local quote = require "saddle.plot.quote"
 
 local M = {}
 local none = opt.none
@@ -27,7 +28,9 @@ end
 
 function M.check(where, opts, extra)
   opts = opt.check(opts, with_defaults(extra), where)
-  if opts.label ~= nil then opts.label = tostring(opts.label) end
+  if opts.label ~= nil then
+    opts.label = quote.plain(opts.label, where .. ": label")
+  end
   return opts
 end
 

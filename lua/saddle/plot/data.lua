@@ -2,6 +2,7 @@
 -- of the call, so that a tensor changed later does not change the figure.
 -- Columns {bytes, n, shape}; grids {x, y, z}; histogram bins.  MIT licence.
 local core = require "saddle.core"
+local opt = require "saddle.opt"
 local process = core.process
 
 local M = {}
@@ -122,10 +123,10 @@ end
 
 local function call_number(f, x, y, where)
   local v = f(x, y)
-  if type(v) == "userdata" or type(v) == "table" then v = v:item() end
+  if opt.is_tensor(v) and v:numel() == 1 then v = v:item() end
   if type(v) ~= "number" then
     core.fail(("%s: f(%g, %g) gave %s, not a number"):format(where, x, y,
-                                                             type(v)))
+                                                             opt.show(v)))
   end
   return v
 end
@@ -261,7 +262,7 @@ local function edges_of(col, bins, range, where)
   n = n or bin_count(col, lo, hi, finite)
   if math.type(n) ~= "integer" or n < 1 or n > 1000000 then
     core.fail(("%s: bins: expected a whole number of 1 or more, got %s")
-              :format(where, tostring(bins)))
+              :format(where, opt.show(bins)))
   end
   return M.linspace(lo, hi, n + 1), true
 end

@@ -46,9 +46,9 @@ end
 -- its line.
 local function converse(p, where, text, marker, seconds)
   local from, answer = 1, ""
-  local deadline = core.system and core.system.clock() + seconds
+  local deadline = core.system.clock() + seconds
   while true do
-    local left = deadline and deadline - core.system.clock() or seconds
+    local left = deadline - core.system.clock()
     if left <= 0 then no_answer(p, where, answer, seconds) end
     local sent, _, errors, ended = p:exchange(text, from, left)
     from = from + sent
@@ -57,9 +57,6 @@ local function converse(p, where, text, marker, seconds)
     local eol = at and answer:find("\n", stop, true)
     if eol then return answer:sub(1, at - 1), answer:sub(stop + 1, eol - 1) end
     if ended then no_answer(p, where, answer) end
-    if sent == 0 and errors == "" and not deadline then
-      no_answer(p, where, answer, seconds)
-    end
   end
 end
 

@@ -41,6 +41,9 @@ local legends = {"best", "top right", "top left", "top center", "bottom right",
 
 -- {lo, hi}, where a missing end (false) is automatic.
 local function check_range(v, what)
+  if type(v) ~= "table" and not opt.is_tensor(v) then
+    core.fail(("%s: expected {from, to}, got %s"):format(what, opt.show(v)))
+  end
   local a, b = v[1], v[2]
   if a and b then return style.range(v, what) end
   for _, x in ipairs{a or 0, b or 0} do style.finite(x, what) end
@@ -56,7 +59,7 @@ local function check_tics(v, what)
   end
   for i, tic in ipairs(v) do
     if type(tic) == "table" then
-      out[i] = {tostring(tic[1]), style.finite(tic[2], what)}
+      out[i] = {quote.plain(tic[1], what), style.finite(tic[2], what)}
     else
       out[i] = style.finite(tic, what)
     end
@@ -73,7 +76,7 @@ local function check_palette(v, what)
   end
   for _, rgb in ipairs(v) do
     if type(rgb) ~= "string" or not rgb:match("^#%x%x%x%x%x%x$") then
-      core.fail(("%s: '%s' is not '#rrggbb'"):format(what, tostring(rgb)))
+      core.fail(("%s: '%s' is not '#rrggbb'"):format(what, opt.show(rgb)))
     end
   end
   return v
@@ -87,7 +90,9 @@ end
 
 -- Checks and normalises one option; what reads "figure: xrange".
 local function check_value(key, value, what)
-  if key:match("label$") or key == "title" then return tostring(value) end
+  if key:match("label$") or key == "title" then
+    return quote.plain(value, what)
+  end
   if key:match("range$") then return check_range(value, what) end
   if key:match("tics$") then return check_tics(value, what) end
   if key == "view" then return style.range(value, what) end
@@ -161,6 +166,7 @@ end
 
 -- set{...}: several options at once, checked like plot.figure's.
 function Panel:set(opts)
+  opts = opts or {}
   for key, value in pairs(opt.check(opts, panel_defaults, "set")) do
     if opts[key] ~= nil then
       self.opts[key] = check_value(key, value, "set: " .. key)
@@ -219,10 +225,13 @@ function M.figure(opts)
   opts = opt.check(opts, figure_defaults, "plot.figure")
   local self = {panels = {}, current = 1, warnings = {}}
   self.theme = opt.check(opts.theme, theme, "plot.figure: theme")
+  quote.check_theme(self.theme, "plot.figure: theme")
   self.rows, self.columns = check_panels(opts.panels)
   self.size = check_size(opts.size, self.rows, self.columns, self.theme)
   local several = self.rows * self.columns > 1
-  if several and opts.title ~= nil then self.heading = tostring(opts.title) end
+  if several and opts.title ~= nil then
+    self.heading = quote.plain(opts.title, "plot.figure: title")
+  end
   for key in pairs(figure_defaults) do
     if panel_defaults[key] == nil or (several and key == "title") then
       opts[key] = nil
@@ -254,7 +263,7 @@ function Figure:__len() return #self.panels end
 function Figure:panel(i)
   local k = type(i) == "number" and math.tointeger(i)
   if not k or not self.panels[k] then
-    core.fail(("figure: panel %s of %d"):format(tostring(i), #self.panels))
+    core.fail(("figure: panel %s of %d"):format(opt.show(i), #self.panels))
   end
   return self.panels[k]
 end
@@ -476,6 +485,9 @@ for _, name in ipairs{"save", "show", "ascii", "script"} do
     return result == self.figure and self or result
   end
 end
+
+opt.class(Panel, "panel")
+opt.class(Figure, "figure")
 
 -- Shorthands: plot.line(xs, ys, opts) is plot.figure():line(xs, ys, opts).
 for name in pairs(kinds) do

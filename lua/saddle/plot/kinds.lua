@@ -15,6 +15,7 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local args_of = require "saddle.plot.args"
 local data = require "saddle.plot.data"
+local quote = require "saddle.plot.quote"
 local style = require "saddle.plot.style"
 
 local M = {}
@@ -270,7 +271,7 @@ local function across(where, value, opts, panel)
   opts = check(where, opts, {width = 0.8, style = "dash"})
   if type(value) ~= "number" or value - value ~= 0 then
     core.fail(("%s: a finite number is expected, got %s"):format(where,
-      tostring(value)))
+      opt.show(value)))
   end
   if opts.color == nil then opts.color = "grey" end
   return opts, style.line(panel, opts, where)
@@ -298,7 +299,7 @@ local function finite(where, ...)
     local v = select(i, ...)
     if type(v) ~= "number" or v - v ~= 0 then
       core.fail(("%s: argument %d: a finite number is expected, got %s")
-                :format(where, i, tostring(v)))
+                :format(where, i, opt.show(v)))
     end
   end
 end
@@ -313,7 +314,7 @@ function M.text(panel, x, y, s, opts)
   opt.choice(opts.coords, {"axes", "panel"}, "text: coords")
   if s == nil then core.fail("text: argument 3: the text is missing") end
   panel.notes[#panel.notes + 1] = {kind = "text", x = x, y = y,
-    text = tostring(s), align = opts.align, coords = opts.coords,
+    text = quote.plain(s, "text: argument 3"), align = opts.align, coords = opts.coords,
     color = style.color(panel, opts.color or panel.theme.ink, 1, "text"),
     size = style.positive(opts.size, "text: size"),
     rotate = style.finite(opts.rotate, "text: rotate")}

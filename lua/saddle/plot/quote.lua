@@ -2,7 +2,18 @@
 -- text stands only inside single quotes, where gnuplot expands nothing (no
 -- backquotes, no macros, no backslashes), and no control character is ever
 -- sent, so that a command line ends where we end it.  MIT licence.
+local opt = require "saddle.opt"
+local core = require "saddle.core"
+
 local M = {}
+
+-- plain(v, what): the text of a title or label: a string or a number.
+function M.plain(v, what)
+  if type(v) ~= "string" and type(v) ~= "number" then
+    core.fail(("%s: expected a text, got %s"):format(what, opt.show(v)))
+  end
+  return tostring(v)
+end
 
 -- Bytes that are not UTF-8 become U+FFFD, as the fonts could not show them.
 local function valid(text)
@@ -54,6 +65,20 @@ function M.number(v)
   if v ~= v or v == math.huge or v == -math.huge then return "NaN" end
   if math.type(v) == "integer" then v = v + 0.0 end
   return (("%.17g"):format(v):gsub(",", "."))
+end
+
+-- A theme's words (colours, fonts) stand between quotes in commands as they
+-- are: letters, digits and # , . - only.
+function M.check_theme(theme, where)
+  for key, value in pairs(theme) do
+    local name = where .. "." .. tostring(key)
+    if type(value) == "table" then
+      M.check_theme(value, name)
+    elseif type(value) == "string" and value:find("[^%w #,.%-]") then
+      core.fail(("%s: expected letters, digits, spaces and # , . -, got %q")
+        :format(name, value:sub(1, 60)))
+    end
+  end
 end
 
 return M

@@ -26,7 +26,7 @@ local dash_names, marker_names = names_of(dashes), names_of(markers)
 function M.finite(v, what)
   if type(v) ~= "number" or v - v ~= 0 then
     core.fail(("%s: a finite number is expected, got %s"):format(what,
-                                                                tostring(v)))
+                                                                opt.show(v)))
   end
   return v
 end
@@ -34,7 +34,7 @@ end
 function M.positive(v, what)
   if M.finite(v, what) <= 0 then
     core.fail(("%s: a number above 0 is expected, got %s"):format(what,
-                                                                 tostring(v)))
+                                                                 opt.show(v)))
   end
   return v
 end
@@ -44,7 +44,7 @@ function M.count(v, what)
   local n = math.tointeger(v)
   if type(v) ~= "number" or not n or n < 2 then
     core.fail(("%s: a whole number of 2 or more is expected, got %s")
-              :format(what, tostring(v)))
+              :format(what, opt.show(v)))
   end
   return n
 end
@@ -69,10 +69,10 @@ local function hex(panel, value, where)
     if value:match("^#%x%x%x%x%x%x$") then return value end
     if panel.theme.names[value] then return panel.theme.names[value] end
     core.fail(("%s: color '%s' is neither '#rrggbb' nor a known name%s"):format(
-      where, value, opt.did_you_mean(value, names_of(panel.theme.names))))
+      where, opt.show(value), opt.did_you_mean(value, names_of(panel.theme.names))))
   end
   return core.fail(("%s: color: expected an index, a name or '#rrggbb', got %s")
-                   :format(where, tostring(value)))
+                   :format(where, opt.show(value)))
 end
 
 -- color(panel, value, alpha, where): an rgb clause; alpha 1 is opaque.
