@@ -152,15 +152,30 @@ static int read_chunk(lua_State *L) {
   return status == LUA_OK ? status : read_statement(L);
 }
 
+/* Values 1 .. n are shown by one print; tensors, of several lines, by one
+** each. */
 static void print_values(lua_State *L) {
   int n = lua_gettop(L);
   if (n == 0) {
     return;
   }
   luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
-  lua_getglobal(L, "print");
-  lua_insert(L, 1);
-  if (app_call(L, n, 0) != LUA_OK) {
+  bool apart = false;
+  for (int i = 1; i <= n && n > 1; i++) {
+    apart = apart || lua_type(L, i) == LUA_TUSERDATA;
+  }
+  int status = LUA_OK;
+  for (int i = 1; apart && i <= n && status == LUA_OK; i++) {
+    lua_getglobal(L, "print");
+    lua_pushvalue(L, i);
+    status = app_call(L, 1, 0);
+  }
+  if (!apart) {
+    lua_getglobal(L, "print");
+    lua_insert(L, 1);
+    status = app_call(L, n, 0);
+  }
+  if (status != LUA_OK) {
     app_complain(lua_pushfstring(L, "error calling 'print' (%s)",
                                  lua_tostring(L, -1)));
   }

@@ -15,7 +15,7 @@ const char *sl_callee(lua_State *L) {
       ar.name == NULL) {
     return "saddle";
   }
-  return ar.name;
+  return strcmp(ar.name, "newindex") == 0 ? "assignment" : ar.name;
 }
 
 int sl_argerror(lua_State *L, int arg, const char *fmt, ...) {
