@@ -47,20 +47,24 @@ local function norm(x) return x:norm() end
 
 -- Eigenvalues (ascending) and vectors of H on the complement of the rows of S
 -- (orthonormal, k of them). H is shifted along S to above its spectrum, and
--- the k largest pairs are dropped.
+-- the k largest pairs are dropped. Third value: the shifted matrix.
 function M.eigen(H, S)
   local k = S.shape[1]
-  if k == 0 then return core.linalg.eigh(H) end
+  if k == 0 then
+    local lambda, V = core.linalg.eigh(H)
+    return lambda, V, H
+  end
   local HS = H:mm(S:t())
   local cross = HS:mm(S)
   local A = H - cross - cross:t() + S:t():mm(S:mm(HS)):mm(S)
   local size = norm(H)
   local top = size > 0 and 2 * size or 1
   A = A + top * S:t():mm(S)
-  local lambda, V = core.linalg.eigh((A + A:t()) * 0.5)
+  A = (A + A:t()) * 0.5
+  local lambda, V = core.linalg.eigh(A)
   local m = lambda.shape[1] - k
-  if m == 0 then return tensor.zeros{0}, tensor.zeros{V.shape[1], 0} end
-  return lambda[{"1:" .. m}], V[{":", "1:" .. m}]
+  if m == 0 then return tensor.zeros{0}, tensor.zeros{V.shape[1], 0}, A end
+  return lambda[{"1:" .. m}], V[{":", "1:" .. m}], A
 end
 
 -- r = |Hp + g| / (|H| |p| + |g|) and r_H = |H(Hp + g)| / (|H| |Hp + g|), with
@@ -82,6 +86,23 @@ local function count(lambda, tol)
   local pos = lambda:gt(tol):to("i64"):sum()
   return {tol = tol, n_neg = neg, n_pos = pos,
           n_zero = lambda:numel() - neg - pos}
+end
+
+-- The inertia at each tolerance, from LDL' factorisations of the shifted
+-- Hessian A (its k largest eigenvalues are the symmetries'): a computation of
+-- its own beside the eigenvalues.
+local function inertia(A, lambda, largest, k, tolerances)
+  local out = {}
+  for i, rel in ipairs(tolerances) do
+    local tol = rel * largest
+    local neg, zero, pos = 0, lambda:numel(), 0
+    if largest > 0 then
+      neg, zero, pos = core.linalg.inertia(A, {tol = tol})
+      pos = pos - k
+    end
+    out[i] = {tol = tol, n_neg = neg, n_zero = zero, n_pos = pos}
+  end
+  return out
 end
 
 -- One Newton step from w: the change of the gradient and of the Hessian.
@@ -155,13 +176,14 @@ local function measure(obj, cp, o)
   local value, grad = obj:value_grad(w)
   local H = obj:hessian(w)
   local S = obj.symmetries and obj:symmetries(w) or tensor.zeros{0, P}
-  local lambda, V = M.eigen(H, S)
+  local lambda, V, A = M.eigen(H, S)
   local coef, normH = V:t():mv(grad), norm(lambda)
   local largest = lambda:numel() > 0 and lambda:abs():max() or 0
   local cut = ROUNDING * EPS * P * largest
   local p = search.newton_step(V, lambda, coef, cut)
   cp.value, cp.grad_norm, cp.eta = value, norm(grad), norm(p)
   cp.eigenvalues, cp.largest, cp.symmetries = lambda, largest, S.shape[1]
+  cp.inertia = inertia(A, lambda, largest, S.shape[1], o.tolerances)
   cp.noise = ROUNDING * EPS * normH * (1 + norm(w))
   cp.r, cp.r_H = M.flatness(lambda, coef, normH, o.flat_rh)
   cp.null_grad = norm(S:mv(grad))
@@ -174,14 +196,15 @@ local function measure(obj, cp, o)
   end
 end
 
--- Inertia at the three tolerances, and by the sure signs.
+-- Index by the sure signs; whether all countings agree.
 local function count_signs(cp, o)
-  cp.inertia = {}
-  for i, rel in ipairs(o.tolerances) do
-    cp.inertia[i] = count(cp.eigenvalues, rel * cp.largest)
+  local first, last = cp.inertia[1], cp.inertia[3]
+  cp.certain = first.n_neg == last.n_neg and first.n_pos == last.n_pos
+  for _, at in ipairs(cp.inertia) do
+    local seen = count(cp.eigenvalues, at.tol)
+    cp.certain = cp.certain and seen.n_neg == at.n_neg
+      and seen.n_pos == at.n_pos
   end
-  cp.certain = cp.inertia[1].n_neg == cp.inertia[3].n_neg
-    and cp.inertia[1].n_pos == cp.inertia[3].n_pos
   cp.zero_tol = o.tolerances[2] * cp.largest
   if cp.critical then cp.zero_tol = math.max(cp.zero_tol, SURE * cp.shift) end
   local sure = count(cp.eigenvalues, cp.zero_tol)
@@ -192,8 +215,9 @@ end
 -- The verification of a finite point w [P]; o: checked options. Fields:
 --   w, value, error (of classifiers), grad_norm, class, critical
 --   index = n_neg, n_zero, n_pos   by the class's tolerance zero_tol; alpha =
---            n_neg / P; inertia: the counts at the three tolerances
---   certain  the first and the last of the three agree
+--            n_neg / P; inertia: the counts at the three tolerances, by LDL'
+--   certain  the first and the last of the three agree, and the eigenvalues'
+--            signs say the same
 --   eigenvalues   ascending, on the complement; largest |eigenvalue|;
 --            symmetries: number of directions removed
 --   r, r_H   flatness; eta: estimated distance to the critical point
