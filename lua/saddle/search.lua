@@ -47,15 +47,16 @@ function M.options(opts, where, sources)
   return o
 end
 
--- w0 as a fresh vector of finite f64.
-function M.start(w0, where)
+-- w0 as a fresh vector of finite f64; name: what the caller calls it ("w0").
+function M.start(w0, where, name)
+  where = where .. ": " .. (name or "w0")
   if type(w0) == "table" then w0 = tensor(w0) end
   if not opt.is_tensor(w0) or #w0.shape ~= 1 then
-    core.fail(("%s: w0: expected a vector of parameters, got %s")
+    core.fail(("%s: expected a vector of parameters, got %s")
       :format(where, core.graph.type(w0) or opt.show(w0)))
   end
   if not w0:isfinite():all() then
-    core.fail(where .. ": w0: there is a NaN or an infinity")
+    core.fail(where .. ": there is a NaN or an infinity")
   end
   return w0:to("f64"):copy()
 end

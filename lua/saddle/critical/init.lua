@@ -99,7 +99,7 @@ end
 
 -- verify(obj, w, opts): see verify.lua.
 function M.verify(obj, w, opts)
-  w = search.start(w, "verify")
+  w = search.start(w, "verify", "w")
   obj = objective.wrap(obj, w.shape[1], "verify")
   return verify.point(obj, w, search.options(opts, "verify", {verify.defaults}))
 end
