@@ -50,6 +50,19 @@ static sl_status grow_nodes(sl_graph *g, sl_err *err) {
   return s;
 }
 
+/* Takes the node just written, with its `count` integers, into the hash. */
+static void hash_node(sl_graph *g, const sl_gnode *n, int count) {
+  uint64_t head = (uint64_t)n->op | (uint64_t)n->dtype << 16 |
+                  (uint64_t)n->ndim << 24 | (uint64_t)n->nin << 32 |
+                  (uint64_t)n->nattr << 48;
+  uint64_t h = sl_hash_mix(g->hash, head);
+  const sl_int *p = g->pool + n->pool;
+  for (int i = 0; i < count; i++) {
+    h = sl_hash_mix(h, (uint64_t)p[i]);
+  }
+  g->hash = h;
+}
+
 /* Appends a node whose type is already known. */
 static sl_status append(sl_graph *g, sl_op op, int nin, const sl_node *in,
                         int nattr, const sl_int *attr, const sl_type *type,
@@ -74,7 +87,9 @@ static sl_status append(sl_graph *g, sl_op op, int nin, const sl_node *in,
   for (int i = 0; i < type->ndim; i++) {
     *p++ = type->shape[i];
   }
-  g->npool += nin + nattr + type->ndim;
+  int count = nin + nattr + type->ndim;
+  hash_node(g, n, count);
+  g->npool += count;
   *out = g->nnode++;
   return SL_OK;
 }

@@ -39,7 +39,16 @@ typedef struct sl_graph {
   int32_t nnode, node_cap, npool, pool_cap, nslot, slot_cap;
   int32_t ninput, ncapture; /* counts of INPUT and CAPTURE leaves */
   int32_t line;             /* stamped on nodes as they are added */
+  uint64_t hash;            /* of the structure: all nodes in order, see below */
 } sl_graph;
+
+/* The running hash of a graph takes in each node's operation, type, operands
+** and attributes; numbers in slots and lines are no part of it. Equal graphs
+** have equal hashes; the converse is for the caller to check. */
+static inline uint64_t sl_hash_mix(uint64_t h, uint64_t x) {
+  h = (h ^ x) * 0x9E3779B97F4A7C15u; /* odd: no bit of x is lost */
+  return h ^ (h >> 32);
+}
 
 /* ---- the table of operations (ops.c) ------------------------------------- */
 typedef enum sl_opclass {
