@@ -29,7 +29,8 @@ static void view_of(const sl_selection *s, sl_tensor *t) {
 /* The same of a symbolic tensor: pushed. */
 static void trace_view(lua_State *L, int x, const sl_selection *s) {
   sl_int attr[3 * SL_MAXDIM];
-  sl_type kept = {.dtype = s->type.dtype, .ndim = 0};
+  sl_type kept;
+  kept.ndim = 0;
   for (int axis = 0; axis < s->n; axis++) {
     const sl_selector *o = &s->at[axis];
     bool all = o->kind == SL_LIST;
@@ -40,10 +41,7 @@ static void trace_view(lua_State *L, int x, const sl_selection *s) {
       kept.shape[kept.ndim++] = attr[3 * axis + 2];
     }
   }
-  sl_apply_attr(L, SL_OP_slice, x, 3 * s->n, attr);
-  if (kept.ndim < s->n) {
-    sl_apply_reshape(L, lua_gettop(L), &kept);
-  }
+  sl_trace_part(L, x, 3 * s->n, attr, kept.ndim < s->n ? &kept : NULL);
 }
 
 /* Gathers the lists of the value on top, last axis first so that the axes
@@ -130,6 +128,21 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
             sl_type_text(buf, sizeof buf, type));
 }
 
+/* The same of a symbolic tensor at a position on its first axis. */
+static void trace_first(lua_State *L, int x, sl_type *type, sl_int at) {
+  sl_int attr[3 * SL_MAXDIM];
+  type->shape[0] = 1;
+  for (int a = 0; a < type->ndim; a++) {
+    attr[3 * a] = a == 0 ? at : 0;
+    attr[3 * a + 1] = 1;
+    attr[3 * a + 2] = type->shape[a];
+  }
+  int nattr = 3 * type->ndim--;
+  memmove(type->shape, type->shape + 1,
+          (size_t)type->ndim * sizeof *type->shape);
+  sl_trace_part(L, x, nattr, attr, type);
+}
+
 /* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
 ** number, view or symbolic slice; nil for n + 1. */
 static void index_first(lua_State *L, int idx, sl_int i) {
@@ -156,11 +169,11 @@ static void index_first(lua_State *L, int idx, sl_int i) {
     lua_pushnil(L); /* where ipairs stops */
     return;
   }
-  if (sl_select_at(i, type.shape[0]) < 0) {
+  at = sl_select_at(i, type.shape[0]);
+  if (at < 0) {
     outside(L, &type, i);
   }
-  lua_pushinteger(L, (lua_Integer)i);
-  push_selected(L, lua_absindex(L, idx), lua_gettop(L), 1);
+  trace_first(L, idx, &type, at);
 }
 
 /* ---- fields -------------------------------------------------------------- */

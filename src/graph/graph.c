@@ -16,12 +16,15 @@ void sl_graph_free(sl_graph *g) {
   sl_graph_init(g);
 }
 
+void sl_graph_clear(sl_graph *g) {
+  g->nnode = g->npool = g->nslot = 0;
+  g->ninput = g->ncapture = g->line = 0;
+  g->hash = 0;
+}
+
 /* Makes room for `need` entries of `size` bytes, doubling. */
 static sl_status grow(void **p, int32_t *cap, int64_t need, sl_int size,
                       sl_err *err) {
-  if (need <= *cap) {
-    return SL_OK;
-  }
   int64_t want = *cap > 0 ? 2 * (int64_t)*cap : 64;
   want = want > need ? want : need;
   void *q = want <= INT32_MAX ? sl_realloc(*p, want * size) : NULL;
@@ -35,6 +38,9 @@ static sl_status grow(void **p, int32_t *cap, int64_t need, sl_int size,
 }
 
 static sl_status grow_pool(sl_graph *g, int64_t more, sl_err *err) {
+  if (g->npool + more <= g->pool_cap) {
+    return SL_OK;
+  }
   void *p = g->pool;
   sl_status s = grow(&p, &g->pool_cap, (int64_t)g->npool + more,
                      (sl_int)sizeof *g->pool, err);
@@ -43,6 +49,9 @@ static sl_status grow_pool(sl_graph *g, int64_t more, sl_err *err) {
 }
 
 static sl_status grow_nodes(sl_graph *g, sl_err *err) {
+  if (g->nnode < g->node_cap) {
+    return SL_OK;
+  }
   void *p = g->node;
   sl_status s = grow(&p, &g->node_cap, (int64_t)g->nnode + 1,
                      (sl_int)sizeof *g->node, err);
@@ -144,16 +153,22 @@ sl_status sl_graph_capture(sl_graph *g, const sl_type *type, sl_node *out,
   return SL_OK;
 }
 
+static sl_status grow_slots(sl_graph *g, int64_t need, sl_err *err) {
+  if (need <= g->slot_cap) {
+    return SL_OK;
+  }
+  void *p = g->slot;
+  sl_status s = grow(&p, &g->slot_cap, need, (sl_int)sizeof *g->slot, err);
+  g->slot = p;
+  return s;
+}
+
 sl_status sl_graph_slot(sl_graph *g, double value, sl_dtype d, sl_node *out,
                         sl_err *err) {
-  void *p = g->slot;
-  sl_status s = grow(&p, &g->slot_cap, (int64_t)g->nslot + 1,
-                     (sl_int)sizeof *g->slot, err);
-  g->slot = p;
-  if (s != SL_OK) {
-    return s;
-  }
-  sl_type type = {.dtype = d, .ndim = 0};
+  SL_TRY(grow_slots(g, (int64_t)g->nslot + 1, err));
+  sl_type type;
+  type.dtype = d;
+  type.ndim = 0;
   SL_TRY(add_leaf(g, SL_OP_slot, g->nslot, &type, out, err));
   g->slot[g->nslot++] = value;
   return SL_OK;
@@ -163,12 +178,35 @@ sl_status sl_graph_const(sl_graph *g, double value, sl_dtype d, sl_node *out,
                          sl_err *err) {
   sl_int bits;
   memcpy(&bits, &value, sizeof bits);
-  sl_type type = {.dtype = d, .ndim = 0};
+  sl_type type;
+  type.dtype = d;
+  type.ndim = 0;
   return add_leaf(g, SL_OP_const, bits, &type, out, err);
+}
+
+static bool same_shapes(const sl_graph *g, int nin, const sl_node *in) {
+  const sl_gnode *a = &g->node[in[0]];
+  const sl_int *p = g->pool + a->pool + a->nin + a->nattr;
+  for (int i = 1; i < nin; i++) {
+    const sl_gnode *b = &g->node[in[i]];
+    const sl_int *q = g->pool + b->pool + b->nin + b->nattr;
+    if (a->ndim != b->ndim) {
+      return false;
+    }
+    for (int k = 0; k < a->ndim; k++) {
+      if (p[k] != q[k]) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        sl_node *out, sl_err *err) {
+  if (same_shapes(g, nin, in)) {
+    return sl_graph_add(g, op, nin, in, 0, NULL, out, err);
+  }
   sl_type shape;
   sl_type t;
   sl_node_type(g, in[0], &shape);
@@ -294,9 +332,7 @@ static sl_status extract_node(sl_graph *to, const sl_graph *from, sl_node n,
 }
 
 static sl_status copy_slots(sl_graph *to, const sl_graph *from, sl_err *err) {
-  void *p = to->slot;
-  SL_TRY(grow(&p, &to->slot_cap, from->nslot, (sl_int)sizeof *to->slot, err));
-  to->slot = p;
+  SL_TRY(grow_slots(to, from->nslot, err));
   if (from->nslot > 0) {
     memcpy(to->slot, from->slot, (size_t)from->nslot * sizeof *to->slot);
   }

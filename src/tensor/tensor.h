@@ -17,6 +17,15 @@ typedef struct sl_type {
   sl_int shape[SL_MAXDIM];
 } sl_type;
 
+/* Copies the used part: 12 axes are many bytes. */
+static inline void sl_type_copy(sl_type *to, const sl_type *from) {
+  to->dtype = from->dtype;
+  to->ndim = from->ndim;
+  for (int a = 0; a < from->ndim; a++) {
+    to->shape[a] = from->shape[a];
+  }
+}
+
 typedef struct sl_tensor {
   sl_type type;
   sl_int stride[SL_MAXDIM]; /* in elements; 0 on a broadcast axis */
