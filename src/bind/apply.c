@@ -71,22 +71,25 @@ typedef struct operand {
 } operand;
 
 bool sl_value_type(lua_State *L, int idx, sl_type *type) {
-  const sl_tensor *t = sl_totensor(L, idx);
+  sl_object *o = sl_toobject(L, idx);
+  const sl_tensor *t = sl_object_tensor(o);
   if (t != NULL) {
     sl_type_copy(type, &t->type);
     return true;
+  }
+  if (o != NULL) {
+    return sl_sym_type(L, idx, type);
   }
   if (lua_type(L, idx) == LUA_TNUMBER) {
     type->dtype = lua_isinteger(L, idx) ? SL_I64 : SL_F64;
     type->ndim = 0;
     return true;
   }
-  return sl_sym_type(L, idx, type);
+  return false;
 }
 
 bool sl_isvalue(lua_State *L, int idx) {
-  return sl_totensor(L, idx) != NULL || lua_type(L, idx) == LUA_TNUMBER ||
-         sl_issym(L, idx);
+  return lua_type(L, idx) == LUA_TNUMBER || sl_toobject(L, idx) != NULL;
 }
 
 void sl_checkvalue(lua_State *L, int arg, sl_type *type) {

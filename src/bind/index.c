@@ -128,25 +128,36 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
             sl_type_text(buf, sizeof buf, type));
 }
 
-/* The same of a symbolic tensor at a position on its first axis. */
-static void trace_first(lua_State *L, int x, sl_type *type, sl_int at) {
+/* The part of a symbolic tensor at position i of its first axis: the same two
+** operations; false when there is no such position. */
+static bool trace_first(lua_State *L, int x, sl_int i) {
   sl_int attr[3 * SL_MAXDIM];
-  type->shape[0] = 1;
-  for (int a = 0; a < type->ndim; a++) {
-    attr[3 * a] = a == 0 ? at : 0;
-    attr[3 * a + 1] = 1;
-    attr[3 * a + 2] = type->shape[a];
+  sl_type type;
+  sl_sym_type(L, x, &type);
+  sl_int at = type.ndim > 0 ? sl_select_at(i, type.shape[0]) : -1;
+  if (at < 0) {
+    return false;
   }
-  int nattr = 3 * type->ndim--;
-  memmove(type->shape, type->shape + 1,
-          (size_t)type->ndim * sizeof *type->shape);
-  sl_trace_part(L, x, nattr, attr, type);
+  int nattr = 0;
+  for (int a = 0; a < type.ndim; a++) {
+    attr[nattr++] = a == 0 ? at : 0;
+    attr[nattr++] = 1;
+    attr[nattr++] = a == 0 ? 1 : type.shape[a];
+    type.shape[a > 0 ? a - 1 : 0] = type.shape[a];
+  }
+  type.ndim--;
+  sl_trace_part(L, x, nattr, attr, &type);
+  return true;
 }
 
 /* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
 ** number, view or symbolic slice; nil for n + 1. */
 static void index_first(lua_State *L, int idx, sl_int i) {
-  const sl_tensor *t = sl_totensor(L, idx);
+  sl_object *o = sl_toobject(L, idx);
+  if (o != NULL && o->issym && trace_first(L, idx, i)) {
+    return;
+  }
+  const sl_tensor *t = sl_object_tensor(o);
   sl_type type;
   sl_int at = t != NULL && t->type.ndim > 0
                   ? sl_select_at(i, t->type.shape[0])
@@ -169,11 +180,7 @@ static void index_first(lua_State *L, int idx, sl_int i) {
     lua_pushnil(L); /* where ipairs stops */
     return;
   }
-  at = sl_select_at(i, type.shape[0]);
-  if (at < 0) {
-    outside(L, &type, i);
-  }
-  trace_first(L, idx, &type, at);
+  outside(L, &type, i);
 }
 
 /* ---- fields -------------------------------------------------------------- */

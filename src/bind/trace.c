@@ -392,6 +392,15 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
   lua_remove(L, trace);
 }
 
+/* The user's line of what is traced next. Programs run at once name it only in
+** errors of running: of operations that cannot fail it is not asked for. */
+static void note_line(lua_State *L, sl_trace *t, sl_op op) {
+  sl_opclass c = sl_ops[op].cls;
+  bool safe = c == SL_MAP || c == SL_VIEW || op == SL_OP_sum ||
+              op == SL_OP_powi;
+  t->g.line = safe && !t->isstatic ? 0 : sl_user_line(L, &t->source);
+}
+
 /* Fills in[] with the nodes of the operands when they are of one trace and
 ** float dtype (any dtype when there is but one), or numbers; the index of a
 ** symbolic one, 0 when they are not like that. */
@@ -433,7 +442,7 @@ bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
   luaL_checkstack(L, 8, "trace");
   like = lua_absindex(L, like);
   sl_trace *t = ((sym *)lua_touserdata(L, like))->trace;
-  t->g.line = sl_user_line(L, &t->source);
+  note_line(L, t, op);
   for (int i = 0; i < nin; i++) {
     if (o[i] == NULL) {
       sl_node with = in[1 - i];
@@ -461,7 +470,7 @@ void sl_trace_part(lua_State *L, int idx, int nattr, const sl_int *attr,
     finished(L, "index: ");
   }
   luaL_checkstack(L, 8, "trace");
-  t->g.line = sl_user_line(L, &t->source);
+  note_line(L, t, SL_OP_slice);
   sl_try(L, sl_graph_add(&t->g, SL_OP_slice, 1, &s->o.node, nattr, attr, &node,
                          &err), &err);
   if (type != NULL) {
