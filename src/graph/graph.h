@@ -127,6 +127,7 @@ bool sl_op_view(sl_op op, sl_tensor *out, const sl_tensor *in,
 /* ---- building (graph.c) -------------------------------------------------- */
 void sl_graph_init(sl_graph *g);
 void sl_graph_free(sl_graph *g); /* idempotent */
+void sl_graph_clear(sl_graph *g); /* no nodes; keeps its memory for the next */
 /* Appends; infers the type; SL_ESHAPE etc. with both shapes in the message. */
 sl_status sl_graph_add(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        int nattr, const sl_int *attr, sl_node *out,

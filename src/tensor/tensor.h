@@ -9,6 +9,8 @@
 #include "kern/kern.h"
 
 #define SL_MAXDIM 12
+/* In a loop of very few rounds: keeps the compiler from making it vectors. */
+#define SL_NOVECTOR __asm__ volatile("")
 
 /* Shape and dtype: all that shape rules and tracing know of a value. */
 typedef struct sl_type {
@@ -16,6 +18,17 @@ typedef struct sl_type {
   int ndim; /* 0 .. SL_MAXDIM */
   sl_int shape[SL_MAXDIM];
 } sl_type;
+
+/* Copies the used part: 12 axes are many bytes. (One axis at a time: few are
+** used, too few for the vector loop a compiler would make.) */
+static inline void sl_type_copy(sl_type *to, const sl_type *from) {
+  to->dtype = from->dtype;
+  to->ndim = from->ndim;
+  for (int a = 0; a < from->ndim; a++) {
+    to->shape[a] = from->shape[a];
+    SL_NOVECTOR;
+  }
+}
 
 typedef struct sl_tensor {
   sl_type type;

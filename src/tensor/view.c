@@ -8,13 +8,12 @@ static char *address(const sl_tensor *t, int axis, sl_int i) {
 }
 
 void sl_tensor_init(sl_tensor *t, const sl_type *type, void *data) {
-  sl_type copy = *type;
-  t->type = copy;
+  sl_type_copy(&t->type, type);
   t->data = data;
   sl_int s = 1;
-  for (int j = copy.ndim - 1; j >= 0; j--) {
+  for (int j = t->type.ndim - 1; j >= 0; j--) {
     t->stride[j] = s;
-    s *= copy.shape[j] > 0 ? copy.shape[j] : 1;
+    s *= t->type.shape[j] > 0 ? t->type.shape[j] : 1;
   }
 }
 
