@@ -374,23 +374,18 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
   return s;
 }
 
-/* As splice_node, but leaves keep their numbers. */
-static sl_status extract_node(sl_graph *to, const sl_graph *from, sl_node n,
-                              sl_node *map, sl_err *err) {
+sl_status sl_graph_copy_node(sl_graph *to, const sl_graph *from, sl_node n,
+                             const sl_node *in, sl_node *out, sl_err *err) {
   const sl_gnode *node = &from->node[n];
   sl_type type;
-  sl_node in[SL_MAXIN];
-  const sl_int *old = sl_node_in(from, n);
   sl_node_type(from, n, &type);
-  for (int i = 0; i < node->nin; i++) {
-    in[i] = map[old[i]];
-  }
   to->line = node->line;
   return append(to, (sl_op)node->op, node->nin, in, node->nattr,
-                sl_node_attr(from, n), &type, &map[n], err);
+                sl_node_attr(from, n), &type, out, err);
 }
 
-static sl_status copy_slots(sl_graph *to, const sl_graph *from, sl_err *err) {
+sl_status sl_graph_copy_counts(sl_graph *to, const sl_graph *from,
+                               sl_err *err) {
   SL_TRY(grow_slots(to, from->nslot, err));
   if (from->nslot > 0) {
     memcpy(to->slot, from->slot, (size_t)from->nslot * sizeof *to->slot);
@@ -399,6 +394,17 @@ static sl_status copy_slots(sl_graph *to, const sl_graph *from, sl_err *err) {
   to->ninput = from->ninput;
   to->ncapture = from->ncapture;
   return SL_OK;
+}
+
+/* Operands by map[]; leaves keep their numbers. */
+static sl_status extract_node(sl_graph *to, const sl_graph *from, sl_node n,
+                              sl_node *map, sl_err *err) {
+  sl_node in[SL_MAXIN];
+  const sl_int *old = sl_node_in(from, n);
+  for (int i = 0; i < from->node[n].nin; i++) {
+    in[i] = map[old[i]];
+  }
+  return sl_graph_copy_node(to, from, n, in, &map[n], err);
 }
 
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
@@ -412,7 +418,7 @@ sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
   }
   unsigned char *mark = (unsigned char *)(map + from->nnode + 1);
   sl_node top = sl_mark_needed(from, nout, outs, mark);
-  sl_status s = copy_slots(to, from, err);
+  sl_status s = sl_graph_copy_counts(to, from, err);
   for (sl_node n = 0; n < top && s == SL_OK; n++) {
     if (mark[n]) {
       s = extract_node(to, from, n, map, err);

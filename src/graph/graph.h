@@ -199,9 +199,16 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                            const sl_node *outs, sl_node *dst, sl_err *err);
 
+/* A smaller graph with the same results: equal nodes joined, constants folded,
+** the rules of algebra.h and of simplify.c applied; leaves keep their numbers.
+** (simplify.c) */
+sl_status sl_graph_simplify(sl_graph *to, const sl_graph *from, int nout,
+                            const sl_node *outs, sl_node *dst, sl_err *err);
+
 /* ---- execution (program.c) ----------------------------------------------- */
-/* A program is a graph's needed nodes in order with planned memory: running
-** it allocates nothing. (The place of the compiler.) */
+/* A program is a graph compiled: simplified, fused, its memory planned, so that
+** running it allocates nothing (but what BLAS and long reductions need for
+** their partial results). It belongs to one thread at a time. */
 typedef struct sl_program sl_program;
 sl_status sl_program_make(sl_program **out, const sl_graph *g, int nout,
                           const sl_node *outs, sl_err *err);
@@ -213,10 +220,20 @@ bool sl_program_uses_capture(const sl_program *p, int k);
 /* inputs[k], captures[k]: descriptors of the leaves' types, any strides (NULL
 ** where unused); slots: values by number (NULL: those in the graph when made).
 ** out[k]: fresh contiguous tensors. scratch: 64-byte aligned. Polls. */
-sl_status sl_program_run(const sl_program *p, const sl_tensor *const *inputs,
+sl_status sl_program_run(sl_program *p, const sl_tensor *const *inputs,
                          const sl_tensor *const *captures, const double *slots,
                          sl_tensor *const *out, void *scratch, sl_err *err);
-/* Peak is not bytes moved: a line per step with types, offsets, liveness. */
+
+/* The plan, a line per step. snprintf's contract. (plan.c) */
 sl_int sl_program_text(char *buf, sl_int n, const sl_program *p);
+/* One step of the plan, for statistics. */
+typedef struct sl_step_stats {
+  char what[120];
+  double flops, bytes; /* of one run: arithmetic; memory read and written */
+  double seconds;      /* of one run, mean over those that were timed */
+} sl_step_stats;
+int32_t sl_program_steps(const sl_program *p);
+void sl_program_stats(const sl_program *p, int32_t step, sl_step_stats *out);
+int64_t sl_program_runs(const sl_program *p); /* so far */
 
 #endif

@@ -51,4 +51,11 @@ sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
 sl_status sl_graph_tangent(sl_graph *g, const sl_type *type, sl_node *out,
                            sl_err *err);
 
+/* Node n of `from` appended to `to` on other operands: a leaf keeps its number,
+** and what the numbers count is taken over first by sl_graph_copy_counts.
+** (graph.c) */
+sl_status sl_graph_copy_node(sl_graph *to, const sl_graph *from, sl_node n,
+                             const sl_node *in, sl_node *out, sl_err *err);
+sl_status sl_graph_copy_counts(sl_graph *to, const sl_graph *from, sl_err *err);
+
 #endif

@@ -165,3 +165,17 @@ bool sl_overlap(const sl_tensor *a, const sl_tensor *b) {
   return byte_range(a, &a0, &a1) && byte_range(b, &b0, &b1) && a0 < b1 &&
          b0 < a1;
 }
+
+bool sl_flat_step(const sl_tensor *t, sl_int *step) {
+  int ndim = t->type.ndim;
+  if (ndim <= 1) {
+    *step = ndim == 1 ? t->stride[0] : 0;
+    return true;
+  }
+  bool fixed = true;
+  for (int j = 0; j < ndim && fixed; j++) {
+    fixed = t->stride[j] == 0;
+  }
+  *step = fixed ? 0 : 1;
+  return fixed || sl_is_contiguous(t);
+}
