@@ -80,7 +80,7 @@ sl_node sl_checknode(lua_State *L, int idx, int trace) {
 
 /* Traces that were released wait in a list for the next ones, so that a small
 ** function traced at every step makes no garbage of graphs and tables. */
-enum { POOL = 16, POOL_NODES = 4096 };
+enum { POOL = 16, POOL_NODES = 4096, POOL_VALUES = 256 };
 
 /* Pushes a released trace, or nothing: NULL. */
 static sl_trace *pool_take(lua_State *L) {
@@ -151,18 +151,20 @@ static void forget(lua_State *L, int trace, int which, int n) {
 void sl_trace_release(lua_State *L, int trace) {
   sl_trace *t = lua_touserdata(L, trace);
   trace = lua_absindex(L, trace);
+  if (t->serial == 0) {
+    return;
+  }
+  bool big = t->g.node_cap > POOL_NODES || t->captures.cap > POOL_VALUES ||
+             t->inputs.cap > POOL_VALUES;
   t->open = false;
   t->serial = 0;
   forget(L, trace, TRACE_INPUTS, t->g.ninput);
   forget(L, trace, TRACE_CAPTURES, t->g.ncapture);
   t->inputs.n = t->captures.n = 0;
-  if (t->g.node_cap > POOL_NODES || t->captures.cap > POOL_NODES) {
-    free_memory(t);
-  }
   sl_graph_clear(&t->g);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &pool_key);
   lua_Unsigned n = lua_rawlen(L, -1);
-  if (n < POOL) {
+  if (n < POOL && !big) {
     lua_pushvalue(L, trace);
     lua_rawseti(L, -2, (lua_Integer)n + 1);
   }
