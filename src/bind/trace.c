@@ -54,6 +54,17 @@ bool sl_sym_type(lua_State *L, int idx, sl_type *type) {
   return true;
 }
 
+sl_trace *sl_sym_trace(lua_State *L, int idx) {
+  const sym *s = to_sym(L, idx);
+  if (s == NULL) {
+    return NULL;
+  }
+  if (!known(s)) {
+    finished(L, "");
+  }
+  return s->trace;
+}
+
 sl_trace *sl_checktrace(lua_State *L, int idx) {
   if (lua_getmetatable(L, idx)) {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
@@ -531,165 +542,6 @@ void sl_sym_evaluate(lua_State *L, int idx) {
   while (to_sym(L, -1) != NULL) { /* an inner trace's value may be an outer's */
     evaluate_top(L);
   }
-}
-
-static int program_gc(lua_State *L) {
-  sl_program **p = lua_touserdata(L, 1);
-  sl_program_free(*p);
-  *p = NULL;
-  return 0;
-}
-
-/* Pushes an empty box that will own a program. */
-static sl_program **program_box(lua_State *L) {
-  sl_program **p = lua_newuserdatauv(L, sizeof *p, 0);
-  *p = NULL;
-  if (luaL_newmetatable(L, "saddle.program")) {
-    lua_pushcfunction(L, program_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return p;
-}
-
-/* Pushes the leaf values numbered 1 .. n of user value `which`, those that the
-** program uses, and fills descs; true when some value is symbolic. */
-static bool leaves(lua_State *L, int trace, int which, int n,
-                   const sl_program *p, const sl_tensor **descs) {
-  bool symbolic = false;
-  luaL_checkstack(L, 8, "leaves of a trace");
-  lua_getiuservalue(L, trace, which);
-  int list = lua_gettop(L);
-  for (int k = 0; k < n; k++) {
-    bool used = which == TRACE_INPUTS ? sl_program_uses_input(p, k)
-                                      : sl_program_uses_capture(p, k);
-    descs[k] = NULL;
-    if (!used) {
-      continue;
-    }
-    lua_rawgeti(L, list, k + 1);
-    descs[k] = sl_totensor(L, -1);
-    if (descs[k] == NULL && to_sym(L, -1) == NULL) {
-      sl_raisef(L, "the value of an argument is not known while jit or vmap "
-                   "traces: use where(mask, a, b) instead of a branch");
-    }
-    symbolic = symbolic || descs[k] == NULL;
-    lua_pop(L, 1);
-  }
-  lua_settop(L, list - 1);
-  return symbolic;
-}
-
-/* The outer trace that results belong to: the youngest of the leaves'. Pushes
-** it. */
-static void push_outer(lua_State *L, int trace) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  uint64_t best = 0;
-  lua_pushnil(L);
-  for (int which = TRACE_INPUTS; which <= TRACE_CAPTURES; which++) {
-    int n = which == TRACE_INPUTS ? t->g.ninput : t->g.ncapture;
-    lua_getiuservalue(L, trace, which);
-    for (int k = 1; k <= n; k++) {
-      lua_rawgeti(L, -1, k);
-      const sym *s = to_sym(L, -1);
-      if (s != NULL && !known(s)) {
-        finished(L, "");
-      }
-      if (s != NULL && s->serial > best) {
-        best = s->serial;
-        lua_getiuservalue(L, -1, 1);
-        lua_replace(L, -4);
-      }
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-  }
-}
-
-/* Nodes of the trace at `outer` for leaves 1 .. n of user value `which`. */
-static void lift_leaves(lua_State *L, int trace, int which, int n, int outer,
-                        sl_node *nodes) {
-  lua_getiuservalue(L, trace, which);
-  for (int k = 0; k < n; k++) {
-    nodes[k] = SL_NONE;
-    if (lua_rawgeti(L, -1, k + 1) != LUA_TNIL &&
-        !lua_isboolean(L, -1)) {
-      nodes[k] = sl_lift(L, outer, lua_gettop(L), SL_F64);
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
-/* Some leaf is symbolic: the graph becomes part of the outer trace. */
-static void inline_results(lua_State *L, int trace, int nout,
-                           const sl_node *outs) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + nout + 1;
-  sl_node *input = sl_bind_scratch(L, count * (sl_int)sizeof *input);
-  sl_node *captures = input + t->g.ninput;
-  sl_node *dst = captures + t->g.ncapture;
-  push_outer(L, trace);
-  int outer = lua_gettop(L);
-  sl_trace *to = sl_checktrace(L, outer);
-  if (!to->open) {
-    finished(L, "");
-  }
-  lift_leaves(L, trace, TRACE_INPUTS, t->g.ninput, outer, input);
-  lift_leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, outer, captures);
-  sl_err err;
-  sl_try(L, sl_graph_splice(&to->g, &t->g, input, captures, nout, outs, dst,
-                            &err), &err);
-  luaL_checkstack(L, nout + 8, "results of a trace");
-  for (int k = 0; k < nout; k++) {
-    sl_newsym(L, outer, dst[k]);
-  }
-  lua_rotate(L, outer - 1, nout); /* results below scratch and outer */
-  lua_pop(L, 2);
-}
-
-/* Pushes fresh result tensors and runs the program into them. */
-static void run_results(lua_State *L, const sl_trace *t, const sl_program *p,
-                        const sl_tensor *const *input,
-                        const sl_tensor *const *captures, int nout,
-                        const sl_node *outs) {
-  sl_tensor **out = sl_bind_scratch(L, (nout + 1) * (sl_int)sizeof *out);
-  void *scratch = sl_bind_scratch(L, sl_program_scratch(p));
-  luaL_checkstack(L, nout + 8, "results of a trace");
-  for (int k = 0; k < nout; k++) {
-    sl_type type;
-    sl_node_type(&t->g, outs[k], &type);
-    out[k] = sl_newtensor(L, &type);
-  }
-  sl_err err;
-  sl_try(L, sl_program_run(p, input, captures, NULL, out, scratch, &err),
-         &err);
-  lua_rotate(L, -(nout + 2), nout);
-  lua_pop(L, 2);
-}
-
-void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  int base = lua_gettop(L);
-  sl_err err;
-  trace = lua_absindex(L, trace);
-  sl_check_versions(L, trace);
-  sl_program **p = program_box(L);
-  sl_try(L, sl_program_make(p, &t->g, nout, outs, &err), &err);
-  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + 1;
-  const sl_tensor **input =
-      sl_bind_scratch(L, count * (sl_int)sizeof *input);
-  const sl_tensor **captures = input + t->g.ninput;
-  bool outer_input = leaves(L, trace, TRACE_INPUTS, t->g.ninput, *p, input);
-  bool outer_capture =
-      leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, *p, captures);
-  if (outer_input || outer_capture) {
-    inline_results(L, trace, nout, outs);
-  } else {
-    run_results(L, t, *p, input, captures, nout, outs);
-  }
-  lua_rotate(L, base + 1, nout);
-  lua_settop(L, base + nout);
 }
 
 /* ---- metatables ---------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* trace.h: what trace.c (symbolic tensors) and graph.c (transforms on traces)
-** share. A trace owns one graph; its user values anchor what the graph refers
+/* trace.h: what trace.c (symbolic tensors), results.c (their values), programs.c
+** (compiled functions) and graph.c (transforms on traces) share. A trace owns one graph; its user values anchor what the graph refers
 ** to: 1 the values bound to inputs, 2 the captured tensors, 3 their numbers by
 ** identity.  MIT licence. */
 #ifndef SL_TRACE_H
@@ -38,6 +38,9 @@ sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx);
 /* The symbolic tensor at idx as a node of the trace at `trace`; its trace must
 ** be that one. Raises otherwise. */
 sl_node sl_checknode(lua_State *L, int idx, int trace);
+/* The trace of the symbolic tensor at idx; NULL when it is none. Raises when the
+** trace has been released. */
+sl_trace *sl_sym_trace(lua_State *L, int idx);
 /* Pushes a symbolic tensor for a node of the trace at `trace`. */
 void sl_newsym(lua_State *L, int trace, sl_node node);
 /* The value at idx (number, Tensor, symbolic tensor of this or an outer trace)
@@ -46,6 +49,19 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d);
 /* Pushes nout values: the results when all that is needed is concrete, else
 ** symbolic tensors of the innermost trace they depend on. */
 void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs);
+/* The two below are results.c's as well: what programs are kept and run in. */
+/* The program of outs, from the plan cache or made for it; borrowed until the
+** next call. kind 0: the nodes as they stand. */
+sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
+                             const sl_node *outs);
+/* A block of at least that many bytes, the same for all programs; good until
+** the next call. */
+void *sl_workspace(lua_State *L, sl_int bytes);
+/* Pushes the table of results.c's functions for saddle.core.graph. */
+extern const luaL_Reg sl_results_functions[];
+extern const luaL_Reg sl_programs_functions[]; /* programs.c */
+void sl_open_results(lua_State *L);
+void sl_open_programs(lua_State *L);
 /* Records the version of the value at idx, which input k (from 1) is bound to.
 */
 void sl_note_bound(lua_State *L, int trace, int k, int idx);

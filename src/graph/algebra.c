@@ -46,6 +46,25 @@ static bool plain_product(const sl_known *in) {
          (in[1].isconst && isfinite(in[1].value));
 }
 
+bool sl_is_power(double value) {
+  int exponent;
+  return isfinite(value) && fabs(frexp(value, &exponent)) == 0.5;
+}
+
+/* A shared number times (c x): the scale goes to the number, where it costs
+** nothing. Which operand is the product, or -1. */
+static int rescaled(sl_op op, const sl_known *in) {
+  if (op != SL_OP_mul && op != SL_OP_mulz) {
+    return -1;
+  }
+  for (int i = 0; i < 2; i++) {
+    if (in[i].scale >= 0 && !in[i].shared && in[1 - i].shared) {
+      return i;
+    }
+  }
+  return -1;
+}
+
 /* Numbers of all dtypes but masks obey them; f64 and f32 fold alike. */
 sl_rewrite sl_algebra(sl_op op, sl_dtype d, int nin, const sl_known *in) {
   const sl_rewrite keep = {.kind = SL_KEEP};
@@ -69,6 +88,10 @@ sl_rewrite sl_algebra(sl_op op, sl_dtype d, int nin, const sl_known *in) {
       return (sl_rewrite){.kind = SL_BECOME, .op = r->other, .strip = r->at,
                           .swap = r->swap};
     }
+  }
+  int product = nin == 2 && sl_dtype_isfloat(d) ? rescaled(op, in) : -1;
+  if (product >= 0) {
+    return (sl_rewrite){.kind = SL_RESCALE, .which = product};
   }
   if (op == SL_OP_mulz && plain_product(in)) {
     return (sl_rewrite){.kind = SL_BECOME, .op = SL_OP_mul, .strip = -1};

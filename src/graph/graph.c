@@ -290,7 +290,7 @@ sl_status sl_graph_at(sl_graph *g, sl_node x, sl_int at, sl_node *out,
 
 /* ---- needed nodes -------------------------------------------------------- */
 
-sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
+sl_node sl_graph_needed(const sl_graph *g, int ny, const sl_node *y,
                        unsigned char *mark) {
   sl_node top = 0;
   for (int k = 0; k < ny; k++) {
@@ -360,7 +360,7 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
                    from->nnode);
   }
   unsigned char *mark = (unsigned char *)(map + from->nnode + 1);
-  sl_node top = sl_mark_needed(from, nout, outs, mark);
+  sl_node top = sl_graph_needed(from, nout, outs, mark);
   sl_status s = SL_OK;
   for (sl_node n = 0; n < top && s == SL_OK; n++) {
     if (mark[n]) {
@@ -417,7 +417,7 @@ sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                    from->nnode);
   }
   unsigned char *mark = (unsigned char *)(map + from->nnode + 1);
-  sl_node top = sl_mark_needed(from, nout, outs, mark);
+  sl_node top = sl_graph_needed(from, nout, outs, mark);
   sl_status s = sl_graph_copy_counts(to, from, err);
   for (sl_node n = 0; n < top && s == SL_OK; n++) {
     if (mark[n]) {
@@ -500,8 +500,8 @@ bool sl_graph_same(const sl_graph *a, const sl_node *aout, const sl_graph *b,
   }
   unsigned char *amark = (unsigned char *)(map + a->nnode + 1);
   unsigned char *bmark = amark + a->nnode + 1;
-  sl_node atop = sl_mark_needed(a, nout, aout, amark);
-  sl_node btop = sl_mark_needed(b, nout, bout, bmark);
+  sl_node atop = sl_graph_needed(a, nout, aout, amark);
+  sl_node btop = sl_graph_needed(b, nout, bout, bmark);
   bool same =
       same_walk(a, atop, amark, b, btop, bmark, map, slots, where);
   for (int k = 0; k < nout && same; k++) {

@@ -199,6 +199,10 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                            const sl_node *outs, sl_node *dst, sl_err *err);
 
+/* mark[n] = needed by one of y (SL_NONE allowed); marks has y's largest index
+** + 1 entries. Returns that count. (graph.c) */
+sl_node sl_graph_needed(const sl_graph *g, int ny, const sl_node *y,
+                        unsigned char *mark);
 /* A smaller graph with the same results: equal nodes joined, constants folded,
 ** the rules of algebra.h and of simplify.c applied; leaves keep their numbers.
 ** (simplify.c) */

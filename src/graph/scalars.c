@@ -29,7 +29,7 @@ typedef struct value {
 
 typedef struct maker {
   const sl_graph *g;
-  const sl_level *level; /* of inputs, or NULL */
+  const sl_level *level; /* of inputs, then captures, or NULL */
   value *v;
   int32_t n, cap;
   int32_t *bucket; /* open addressing over v, -1 empty; nbucket = 2^k */
@@ -135,11 +135,19 @@ static int32_t constant(maker *m, double number) {
 
 /* ---- operations on values ------------------------------------------------ */
 
+static bool is_const(const value *v) {
+  return v->op == SL_NOP && v->load.source == SL_FROM_CONST;
+}
+
 static bool known(const maker *m, int32_t k, sl_known *out) {
   const value *v = &m->v[k];
-  out->op = (sl_op)v->op;
-  out->isconst = v->op == SL_NOP && v->load.source == SL_FROM_CONST;
-  out->value = v->load.value;
+  *out = (sl_known){.op = (sl_op)v->op, .isconst = is_const(v),
+                    .value = v->load.value, .shared = v->level == SL_FIXED,
+                    .scale = -1};
+  for (int i = 0; v->op == SL_OP_mul && i < 2; i++) {
+    const value *x = &m->v[v->in[i]];
+    out->scale = is_const(x) && sl_is_power(x->load.value) ? i : out->scale;
+  }
   return out->isconst;
 }
 
@@ -194,6 +202,14 @@ static int32_t apply(maker *m, sl_op op, int nin, const int32_t *operands) {
       }
       int32_t turned[3] = {in[r.swap], in[!r.swap], in[2]};
       return apply(m, r.op, nin, turned);
+    case SL_RESCALE: {
+      const int32_t *product = m->v[in[r.which]].in;
+      int scale = k[r.which].scale;
+      int32_t both[2] = {in[1 - r.which], product[scale]};
+      in[r.which] = product[1 - scale];
+      in[1 - r.which] = apply(m, SL_OP_mul, 2, both);
+      return apply(m, op, nin, in);
+    }
     default:
       break;
   }
@@ -266,8 +282,9 @@ static void expand_leaf(maker *m, sl_node n, sl_int count) {
   sl_source source = node->op == SL_OP_slot    ? SL_FROM_SLOT
                      : node->op == SL_OP_input ? SL_FROM_INPUT
                                                : SL_FROM_CAPTURE;
-  uint8_t level = source == SL_FROM_INPUT && m->level != NULL
-                      ? (uint8_t)m->level[k]
+  sl_int place = source == SL_FROM_CAPTURE ? m->g->ninput + k : k;
+  uint8_t level = source != SL_FROM_SLOT && m->level != NULL
+                      ? (uint8_t)m->level[place]
                       : SL_FIXED;
   for (sl_int e = 0; e < count; e++) {
     out[e] = leaf(m, source, k, e, 0.0, mask, level);
@@ -618,7 +635,7 @@ static sl_status finish(maker *m, int nout, const sl_node *outs,
 /* Expands all needed nodes; mark[] has room for all nodes. */
 static void expand_all(maker *m, int nout, const sl_node *outs,
                        unsigned char *mark) {
-  sl_node top = sl_mark_needed(m->g, nout, outs, mark);
+  sl_node top = sl_graph_needed(m->g, nout, outs, mark);
   constant(m, 0.0); /* value 0: what pad fills with */
   for (sl_node n = 0; n < top && !failed(m); n++) {
     if (mark[n]) {

@@ -109,6 +109,12 @@ static bool has_type(const simplifier *s, sl_node n, const sl_type *t) {
   return sl_type_eq(&own, t);
 }
 
+/* One number for all elements: of no axes, and repeated if that is not all. */
+static bool is_shared(const simplifier *s, sl_node n) {
+  return op_of(s, n) == SL_OP_broadcast &&
+         node_at(s, inner(s, n, 0))->ndim == 0;
+}
+
 /* A constant, plain or repeated. */
 static bool is_constant(const simplifier *s, sl_node n, double *value) {
   n = op_of(s, n) == SL_OP_broadcast ? inner(s, n, 0) : n;
@@ -274,9 +280,28 @@ static bool by_rule(simplifier *s, sl_op op, int nin, const sl_node *in,
       }
       *out = simplify(s, r.op, nin, turned, 0, NULL, t);
       return true;
+    case SL_RESCALE: {
+      int scale = k[r.which].scale;
+      sl_node both[2] = {in[1 - r.which], inner(s, in[r.which], scale)};
+      turned[r.which] = inner(s, in[r.which], 1 - scale);
+      turned[1 - r.which] = simplify(s, SL_OP_mul, 2, both, 0, NULL, t);
+      *out = simplify(s, op, nin, turned, 0, NULL, t);
+      return true;
+    }
     default:
       return false;
   }
+}
+
+/* Which operand of the product n is a constant power of two, or -1. */
+static int scale_of(const simplifier *s, sl_node n) {
+  double value;
+  for (int i = 0; op_of(s, n) == SL_OP_mul && i < 2; i++) {
+    if (is_constant(s, inner(s, n, i), &value) && sl_is_power(value)) {
+      return i;
+    }
+  }
+  return -1;
 }
 
 static bool simplify_map(simplifier *s, sl_op op, int nin, const sl_node *in,
@@ -288,6 +313,8 @@ static bool simplify_map(simplifier *s, sl_op op, int nin, const sl_node *in,
     k[i].isconst = is_constant(s, in[i], &value[i]);
     k[i].value = value[i];
     k[i].op = op_of(s, in[i]);
+    k[i].shared = is_shared(s, in[i]);
+    k[i].scale = scale_of(s, in[i]);
     all = all && k[i].isconst && node_at(s, in[i])->dtype == t->dtype;
   }
   return by_rule(s, op, nin, in, k, t, out) ||
@@ -438,7 +465,7 @@ sl_status sl_graph_simplify(sl_graph *to, const sl_graph *from, int nout,
                    from->nnode);
   }
   unsigned char *mark = (unsigned char *)(s.map + from->nnode + 1);
-  sl_node top = sl_mark_needed(from, nout, outs, mark);
+  sl_node top = sl_graph_needed(from, nout, outs, mark);
   s.b.status = sl_graph_copy_counts(&all, from, err);
   for (sl_node n = 0; n < top && s.b.status == SL_OK; n++) {
     if (mark[n]) {
