@@ -52,6 +52,11 @@ void sl_apply_setup(void) {
   }
 }
 
+/* Does it take floats to floats of the same dtype? */
+static bool is_real(sl_op op) {
+  return rules[op] == R_ARITH || rules[op] == R_FLOAT;
+}
+
 /* ---- operands ------------------------------------------------------------ */
 
 /* What sl_apply knows of one operand. A number is a 0-d tensor whose element
@@ -282,57 +287,82 @@ static void trace(lua_State *L, sl_op op, int n, const operand *o, int nattr,
 }
 
 /* The commonest case, for which there is a short way: one or two small
-** contiguous f64 tensors of one shape, or one and a number. */
+** contiguous f64 tensors of one shape, or one and a number or 0-d tensor. */
 typedef struct small {
-  const sl_tensor *t; /* one of the tensors: the result has its type */
+  const sl_tensor *t; /* the tensor whose type the result has */
   int like;           /* its place on the stack */
   const sl_tensor *in[2];
   const void *data[2];
   sl_int step[2];
   double number[2];
-  sl_lane_fn *lane;
 } small;
 
 enum { SMALL = 512 };
 
-static bool read_small(lua_State *L, sl_op op, int n, const int *args,
-                       sl_object *const *o, small *c) {
-  if (sl_ops[op].cls != SL_MAP ||
-      (rules[op] != R_ARITH && rules[op] != R_FLOAT)) {
+/* Takes operand i, a tensor; false when it does not fit the one before. */
+static bool fit_small(small *c, int i, int arg) {
+  const sl_tensor *t = c->in[i];
+  if (t->type.dtype != SL_F64 || !sl_is_contiguous(t)) {
     return false;
   }
-  c->t = NULL;
-  for (int i = 0; i < n; i++) {
-    const sl_tensor *t = c->in[i] = sl_object_tensor(o[i]);
-    c->step[i] = t != NULL;
-    if (t == NULL) {
-      if (lua_type(L, args[i]) != LUA_TNUMBER) {
-        return false;
-      }
-      c->number[i] = lua_tonumber(L, args[i]);
-      c->data[i] = &c->number[i];
-      continue;
+  c->data[i] = t->data;
+  if (c->t != NULL && !sl_shape_eq(&c->t->type, &t->type)) {
+    if (t->type.ndim == 0) {
+      c->step[i] = 0;
+      return true;
     }
-    if (t->type.dtype != SL_F64 || !sl_is_contiguous(t) ||
-        (c->t != NULL && !sl_shape_eq(&c->t->type, &t->type))) {
+    if (c->t->type.ndim > 0) {
       return false;
     }
-    c->t = t;
-    c->like = args[i];
-    c->data[i] = t->data;
+    c->step[0] = 0;
   }
-  c->lane = sl_lane_get(sl_ops[op].lane, SL_F64);
-  return c->t != NULL && c->lane != NULL && sl_numel(&c->t->type) <= SMALL;
+  c->t = t;
+  c->like = arg;
+  return true;
+}
+
+static bool read_small(lua_State *L, int n, const int *args,
+                       sl_object *const *o, small *c) {
+  c->t = NULL;
+  for (int i = 0; i < n; i++) {
+    c->in[i] = sl_object_tensor(o[i]);
+    c->step[i] = 1;
+    if (c->in[i] != NULL) {
+      if (!fit_small(c, i, args[i])) {
+        return false;
+      }
+    } else if (lua_type(L, args[i]) == LUA_TNUMBER) {
+      c->number[i] = lua_tonumber(L, args[i]);
+      c->data[i] = &c->number[i];
+      c->step[i] = 0;
+    } else {
+      return false;
+    }
+  }
+  return c->t != NULL && sl_numel(&c->t->type) <= SMALL;
+}
+
+/* The kernel of a row that floats go through unchanged in type, or NULL. */
+static sl_lane_fn *small_lane(sl_op op) {
+  return sl_ops[op].cls == SL_MAP && is_real(op)
+             ? sl_lane_get(sl_ops[op].lane, SL_F64)
+             : NULL;
 }
 
 static bool run_small(lua_State *L, sl_op op, int n, const int *args,
-                      sl_object *const *o) {
+                      sl_object *const *o, const sl_int *attr) {
   small c;
-  if (!read_small(L, op, n, args, o, &c)) {
+  sl_lane_fn *lane = small_lane(op);
+  if ((lane == NULL && op != SL_OP_powi) || !read_small(L, n, args, o, &c)) {
     return false;
   }
+  sl_int count = sl_numel(&c.t->type);
   sl_tensor *out = sl_newsmall(L, &c.t->type, lua_absindex(L, c.like));
-  c.lane(sl_numel(&c.t->type), out->data, 1, c.data, c.step);
+  if (lane != NULL) {
+    lane(count, out->data, 1, c.data, c.step);
+  } else {
+    sl_kern_powi(SL_F64, count, out->data, 1, c.data[0], 1, attr[0]);
+  }
   return true;
 }
 
@@ -346,10 +376,9 @@ static bool apply_small(lua_State *L, sl_op op, int n, const int *args,
     symbolic |= o[i] != NULL && o[i]->issym;
   }
   if (!symbolic) {
-    return run_small(L, op, n, args, o);
+    return run_small(L, op, n, args, o, attr);
   }
-  bool real = rules[op] == R_ARITH || rules[op] == R_FLOAT;
-  return (real || (n == 1 && rules[op] == R_KEEP)) &&
+  return (is_real(op) || (n == 1 && rules[op] == R_KEEP)) &&
          sl_trace_small(L, op, n, args, o, nattr, attr);
 }
 
@@ -495,13 +524,15 @@ static bool inplace_small(lua_State *L, sl_op op, int n, const int *args) {
   for (int i = 0; n <= 2 && i < n; i++) {
     o[i] = sl_toobject(L, args[i]);
   }
-  if (n > 2 || !read_small(L, op, n, args, o, &c) || c.in[0] == NULL ||
+  sl_lane_fn *lane = small_lane(op);
+  if (n > 2 || lane == NULL || !read_small(L, n, args, o, &c) ||
+      c.in[0] == NULL || c.in[0]->type.ndim != c.t->type.ndim ||
       (n == 2 && c.in[1] != NULL && c.in[1]->data != c.in[0]->data &&
        sl_overlap(c.in[0], c.in[1]))) {
     return false;
   }
   sl_tensor *target = sl_checkwritable(L, args[0]);
-  c.lane(sl_numel(&target->type), target->data, 1, c.data, c.step);
+  lane(sl_numel(&target->type), target->data, 1, c.data, c.step);
   return true;
 }
 

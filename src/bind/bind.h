@@ -137,6 +137,10 @@ bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
 ** describe, reshaped to `type` unless that is NULL. (trace.c) */
 void sl_trace_part(lua_State *L, int idx, int nattr, const sl_int *attr,
                    const sl_type *type);
+/* Pushes the part of the symbolic tensor at idx, whose object is o, at the
+** 1-based position i of its first axis; false when there is no such position.
+** (trace.c) */
+bool sl_trace_at(lua_State *L, int idx, sl_object *o, sl_int i);
 /* Pushes the concrete Tensor a symbolic tensor stands for, evaluating what it
 ** needs; raises in jit and vmap, with the advice to use `where`. (trace.c) */
 void sl_sym_evaluate(lua_State *L, int idx);

@@ -128,33 +128,11 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
             sl_type_text(buf, sizeof buf, type));
 }
 
-/* The part of a symbolic tensor at position i of its first axis: the same two
-** operations; false when there is no such position. */
-static bool trace_first(lua_State *L, int x, sl_int i) {
-  sl_int attr[3 * SL_MAXDIM];
-  sl_type type;
-  sl_sym_type(L, x, &type);
-  sl_int at = type.ndim > 0 ? sl_select_at(i, type.shape[0]) : -1;
-  if (at < 0) {
-    return false;
-  }
-  int nattr = 0;
-  for (int a = 0; a < type.ndim; a++) {
-    attr[nattr++] = a == 0 ? at : 0;
-    attr[nattr++] = 1;
-    attr[nattr++] = a == 0 ? 1 : type.shape[a];
-    type.shape[a > 0 ? a - 1 : 0] = type.shape[a];
-  }
-  type.ndim--;
-  sl_trace_part(L, x, nattr, attr, &type);
-  return true;
-}
-
 /* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
 ** number, view or symbolic slice; nil for n + 1. */
 static void index_first(lua_State *L, int idx, sl_int i) {
   sl_object *o = sl_toobject(L, idx);
-  if (o != NULL && o->issym && trace_first(L, idx, i)) {
+  if (o != NULL && o->issym && sl_trace_at(L, idx, o, i)) {
     return;
   }
   const sl_tensor *t = sl_object_tensor(o);

@@ -91,7 +91,7 @@ sl_node sl_checknode(lua_State *L, int idx, int trace) {
 
 /* Traces that were released wait in a list for the next ones, so that a small
 ** function traced at every step makes no garbage of graphs and tables. */
-enum { POOL = 16, POOL_NODES = 4096 };
+enum { POOL = 16, POOL_NODES = 4096, POOL_VALUES = 256 };
 
 /* Pushes a released trace, or nothing: NULL. */
 static sl_trace *pool_take(lua_State *L) {
@@ -162,18 +162,20 @@ static void forget(lua_State *L, int trace, int which, int n) {
 void sl_trace_release(lua_State *L, int trace) {
   sl_trace *t = lua_touserdata(L, trace);
   trace = lua_absindex(L, trace);
+  if (t->serial == 0) {
+    return;
+  }
+  bool big = t->g.node_cap > POOL_NODES || t->captures.cap > POOL_VALUES ||
+             t->inputs.cap > POOL_VALUES;
   t->open = false;
   t->serial = 0;
   forget(L, trace, TRACE_INPUTS, t->g.ninput);
   forget(L, trace, TRACE_CAPTURES, t->g.ncapture);
   t->inputs.n = t->captures.n = 0;
-  if (t->g.node_cap > POOL_NODES || t->captures.cap > POOL_NODES) {
-    free_memory(t);
-  }
   sl_graph_clear(&t->g);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &pool_key);
   lua_Unsigned n = lua_rawlen(L, -1);
-  if (n < POOL) {
+  if (n < POOL && !big) {
     lua_pushvalue(L, trace);
     lua_rawseti(L, -2, (lua_Integer)n + 1);
   }
@@ -188,7 +190,6 @@ static int trace_gc(lua_State *L) {
 /* Makes the userdata on top, whose trace is above it, a symbolic tensor; the
 ** metatable above both. */
 static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
-  s->o.meta = lua_topointer(L, -1);
   s->o.issym = true;
   s->o.node = node;
   s->trace = t;
@@ -202,6 +203,7 @@ void sl_newsym(lua_State *L, int trace, sl_node node) {
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
   lua_pushvalue(L, trace);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sym_key);
+  s->o.meta = lua_topointer(L, -1);
   finish_sym(L, s, lua_touserdata(L, trace), node);
 }
 
@@ -209,6 +211,7 @@ void sl_newsym(lua_State *L, int trace, sl_node node) {
 ** `like`. */
 static void new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
+  s->o.meta = ((const sym *)lua_touserdata(L, like))->o.meta;
   lua_getiuservalue(L, like, 1);
   lua_getmetatable(L, like);
   finish_sym(L, s, t, node);
@@ -489,6 +492,27 @@ void sl_trace_part(lua_State *L, int idx, int nattr, const sl_int *attr,
                            type->shape, &node, &err), &err);
   }
   new_like(L, lua_absindex(L, idx), t, node);
+}
+
+bool sl_trace_at(lua_State *L, int idx, sl_object *o, sl_int i) {
+  const sym *s = (const sym *)o;
+  sl_trace *t = s->trace;
+  sl_node node;
+  sl_err err;
+  if (!known(s) || !t->open) {
+    finished(L, "index: ");
+  }
+  const sl_gnode *x = &t->g.node[o->node];
+  const sl_int n = x->ndim > 0 ? sl_node_attr(&t->g, o->node)[x->nattr] : 0;
+  sl_int at = i < 0 ? i + n : i - 1;
+  if (i == 0 || at < 0 || at >= n) {
+    return false;
+  }
+  note_line(L, t, SL_OP_slice);
+  sl_try(L, sl_graph_at(&t->g, o->node, at, &node, &err), &err);
+  luaL_checkstack(L, 8, "trace");
+  new_like(L, lua_absindex(L, idx), t, node);
+  return true;
 }
 
 /* ---- values -------------------------------------------------------------- */

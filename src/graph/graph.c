@@ -49,12 +49,12 @@ static sl_status grow_pool(sl_graph *g, int64_t more, sl_err *err) {
   return s;
 }
 
-static sl_status grow_nodes(sl_graph *g, sl_err *err) {
-  if (g->nnode < g->node_cap) {
+static sl_status grow_nodes(sl_graph *g, int32_t more, sl_err *err) {
+  if (g->nnode + more <= g->node_cap) {
     return SL_OK;
   }
   void *p = g->node;
-  sl_status s = grow(&p, &g->node_cap, (int64_t)g->nnode + 1,
+  sl_status s = grow(&p, &g->node_cap, (int64_t)g->nnode + more,
                      (sl_int)sizeof *g->node, err);
   g->node = p;
   return s;
@@ -93,7 +93,7 @@ static void put_node(sl_graph *g, sl_op op, int nin, const sl_node *in,
 static sl_status append(sl_graph *g, sl_op op, int nin, const sl_node *in,
                         int nattr, const sl_int *attr, const sl_type *type,
                         sl_node *out, sl_err *err) {
-  SL_TRY(grow_nodes(g, err));
+  SL_TRY(grow_nodes(g, 1, err));
   SL_TRY(grow_pool(g, (int64_t)nin + nattr + type->ndim, err));
   put_node(g, op, nin, in, nattr, attr, (int)type->dtype, type->ndim,
            type->shape);
@@ -134,7 +134,7 @@ static bool keeps_type(const sl_graph *g, sl_op op, int nin,
 static sl_status append_like(sl_graph *g, sl_op op, int nin, const sl_node *in,
                              int nattr, const sl_int *attr, sl_node *out,
                              sl_err *err) {
-  SL_TRY(grow_nodes(g, err));
+  SL_TRY(grow_nodes(g, 1, err));
   SL_TRY(grow_pool(g, (int64_t)nin + nattr + SL_MAXDIM, err));
   const sl_gnode *a = &g->node[in[0]];
   put_node(g, op, nin, in, nattr, attr, a->dtype, a->ndim, shape_of(g, a));
@@ -261,6 +261,31 @@ sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
     }
   }
   return sl_graph_add(g, op, nin, same, 0, NULL, out, err);
+}
+
+sl_status sl_graph_at(sl_graph *g, sl_node x, sl_int at, sl_node *out,
+                      sl_err *err) {
+  sl_int attr[3 * SL_MAXDIM];
+  sl_type t;
+  SL_TRY(grow_nodes(g, 2, err));
+  SL_TRY(grow_pool(g, 2 + 6 * SL_MAXDIM, err));
+  sl_node_type(g, x, &t);
+  for (int a = 0; a < t.ndim; a++) {
+    attr[3 * a] = 0;
+    attr[3 * a + 1] = 1;
+    attr[3 * a + 2] = t.shape[a];
+    SL_NOVECTOR;
+  }
+  attr[0] = at;
+  attr[2] = t.shape[0] = 1;
+  int rest = t.ndim - 1;
+  put_node(g, SL_OP_slice, 1, &x, 3 * t.ndim, attr, (int)t.dtype, t.ndim,
+           t.shape);
+  sl_node slice = g->nnode - 1;
+  put_node(g, SL_OP_reshape, 1, &slice, rest, t.shape + 1, (int)t.dtype, rest,
+           t.shape + 1);
+  *out = g->nnode - 1;
+  return SL_OK;
 }
 
 /* ---- needed nodes -------------------------------------------------------- */

@@ -141,6 +141,10 @@ sl_status sl_graph_slot(sl_graph *g, double value, sl_dtype d, sl_node *out,
                         sl_err *err);
 sl_status sl_graph_const(sl_graph *g, double value, sl_dtype d, sl_node *out,
                          sl_err *err);
+/* The part of x at position `at` of its first axis, which is dropped: a slice
+** and a reshape. at is in range. */
+sl_status sl_graph_at(sl_graph *g, sl_node x, sl_int at, sl_node *out,
+                      sl_err *err);
 /* For SL_MAP ops: broadcasts operands to one shape, then adds. */
 sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        sl_node *out, sl_err *err);

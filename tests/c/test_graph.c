@@ -114,6 +114,45 @@ Test(graph, hash_tells_random_graphs_apart) {
   }
 }
 
+/* A cleared graph is as a new one. */
+Test(graph, clear_leaves_nothing) {
+  sl_graph a, b;
+  sl_node where;
+  sample(&a, 9.0, 7, true);
+  sl_graph_clear(&a);
+  cr_assert_eq(a.nnode + a.ninput + a.ncapture + a.nslot, 0);
+  sl_graph_init(&b);
+  sl_node x = add1(&a, SL_OP_tanh, input(&a, SL_F64, 1, (sl_int[]){3}));
+  sl_node y = add1(&b, SL_OP_tanh, input(&b, SL_F64, 1, (sl_int[]){3}));
+  cr_assert_eq(x, y);
+  cr_assert(sl_graph_same(&a, &x, &b, &y, 1, true, &where));
+  cr_assert_eq(a.hash, b.hash);
+  sl_graph_free(&a);
+  sl_graph_free(&b);
+}
+
+/* The short way to x[i] gives the nodes of the long one. */
+Test(graph, at_is_a_slice_and_a_reshape) {
+  const sl_int shape[3] = {5, 4, 3};
+  for (int ndim = 1; ndim <= 3; ndim++) {
+    sl_graph a, b;
+    sl_node y, where;
+    sl_err err;
+    sl_graph_init(&a);
+    sl_graph_init(&b);
+    sl_node x = input(&a, SL_F32, ndim, shape);
+    input(&b, SL_F32, ndim, shape);
+    cr_assert_eq(sl_graph_at(&a, x, 2, &y, &err), SL_OK);
+    const sl_int attr[9] = {2, 1, 1, 0, 1, 4, 0, 1, 3};
+    sl_node s = add(&b, SL_OP_slice, 1, &x, 3 * ndim, attr);
+    sl_node r = add(&b, SL_OP_reshape, 1, &s, ndim - 1, shape + 1);
+    cr_assert(sl_graph_same(&a, &y, &b, &r, 1, true, &where));
+    cr_assert_eq(a.hash, b.hash);
+    sl_graph_free(&a);
+    sl_graph_free(&b);
+  }
+}
+
 Test(graph, extract_keeps_numbers_of_leaves) {
   for (uint64_t seed = 1; seed <= 300; seed++) {
     sl_graph g, part;
