@@ -15,6 +15,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Always, or the larger loops would call instead of vectorising. */
+#define SL_VMATH static inline __attribute__((always_inline))
+
 /* ---- f64 ----------------------------------------------------------------- */
 
 #define REAL double
@@ -49,7 +52,7 @@
 #define SINH_TINY 0x1p-28
 
 /* (e^r - 1 - r) / r^2, |r| <= 0.34661: error of e^r - 1 2^-58.7 */
-static inline double v64_exp_poly(double r) {
+SL_VMATH double v64_exp_poly(double r) {
   const double z = r * r;
   const double a = FMA(0x1.1f66dfd03f2b5p-29, r, 0x1.af38aa3dc1703p-26);
   const double b = FMA(0x1.27e4e1f463608p-22, r, 0x1.71de0dae2883ep-19);
@@ -61,7 +64,7 @@ static inline double v64_exp_poly(double r) {
 }
 
 /* (log((1 + s)/(1 - s))/s - 2) / z, z = s^2 <= 0.02944: error 2^-57.6 */
-static inline double v64_log_poly(double z) {
+SL_VMATH double v64_log_poly(double z) {
   const double z2 = z * z;
   const double a = FMA(0x1.39fe3f9a5222dp-3, z, 0x1.7462b5a7c4918p-3);
   const double b = FMA(0x1.c71c62e208731p-3, z, 0x1.2492492df400ep-2);
@@ -71,6 +74,9 @@ static inline double v64_log_poly(double z) {
 
 #include "kern/vmath_exp.inc"
 #include "kern/vmath_undef.inc"
+
+#include "kern/vmath_trig.h"
+#include "kern/vmath_more.h"
 
 /* ---- f32 ----------------------------------------------------------------- */
 
@@ -106,7 +112,7 @@ static inline double v64_log_poly(double z) {
 #define SINH_TINY 0x1p-13f
 
 /* as above: error 2^-29.4 */
-static inline float v32_exp_poly(float r) {
+SL_VMATH float v32_exp_poly(float r) {
   const float z = r * r;
   const float a = FMA(0x1.6d110ap-10f, r, 0x1.1110f6p-7f);
   const float b = FMA(0x1.55551ap-5f, r, 0x1.555556p-3f);
@@ -114,7 +120,7 @@ static inline float v32_exp_poly(float r) {
 }
 
 /* as above: error 2^-31.6 */
-static inline float v32_log_poly(float z) {
+SL_VMATH float v32_log_poly(float z) {
   const float a = FMA(0x1.ddd02ep-3f, z, 0x1.245c3ep-2f);
   return FMA(FMA(a, z, 0x1.9999ecp-2f), z, 0x1.555556p-1f);
 }
