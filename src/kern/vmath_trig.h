@@ -138,12 +138,12 @@ SL_VMATH double v64_atan(double x) {
   return a < 0x1p-27 ? x : __builtin_copysign(s.hi + s.lo, x);
 }
 
-/* Both scaled by a power of two where a square or quotient might leave the
+/* Both scaled by a power of two where their sum or a reciprocal might leave the
 ** range; infinities become 1 beside 0. */
 SL_VMATH double v64_atan2(double y, double x) {
   const double ay = __builtin_fabs(y), ax = __builtin_fabs(x);
   const double top = ax > ay ? ax : ay, inf = HUGE_VAL;
-  const double f = top > 0x1p500 ? 0x1p-600 : (top < 0x1p-500 ? 0x1p600 : 1);
+  const double f = top > 0x1p900 ? 0x1p-100 : (top < 0x1p-500 ? 0x1p500 : 1);
   const bool endless = top == inf, none = top == 0;
   const double v = endless ? (ay == inf ? 1 : 0) : ay * f;
   const double u = endless ? (ax == inf ? 1 : 0) : (none ? 1 : ax * f);
