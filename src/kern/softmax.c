@@ -42,10 +42,11 @@ static double pairwise_float(sl_int n, const float *x, sl_int s) {
 MAXIMUM(double)
 MAXIMUM(float)
 
-/* out[k] = exp(x[k] - m) */
+/* out[k] = exp(x[k] - m); a function of its own, for scripts/packed.lua */
 #define EXPS(T, fexp)                                                       \
-  static void exps_##T(sl_int n, T *out, sl_int so, const T *x, sl_int s,   \
-                       T m) {                                               \
+  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so,     \
+                                                 const T *x, sl_int s,      \
+                                                 T m) {                     \
     if (so == 1 && s == 1) {                                                \
       _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {                  \
         out[k] = fexp(x[k] - m);                                            \

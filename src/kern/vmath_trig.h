@@ -119,12 +119,13 @@ SL_VMATH double v64_atan_poly(double z) {
 ** pi/4 or pi/2, t = y/x, (y - x)/(y + x) or -x/y. */
 SL_VMATH v64_pair v64_angle_of(double y, double x) {
   const double low = 0x1.a827999fcef32p-2, high = 0x1.3504f333f9de6p1;
-  const bool up = y > low * x, over = y > high * x, mid = up & !over;
-  const v64_pair m = v64_two_sum(y, -x), p = v64_two_sum(y, x);
-  const double a = over ? -x : (up ? m.hi : y), al = mid ? m.lo : 0;
-  const double d = over ? y : (up ? p.hi : x), dl = mid ? p.lo : 0;
-  const double base = over ? HALF_PI_HI : (up ? HALF_PI_HI / 2 : 0);
-  const double under = over ? HALF_PI_LO : (up ? HALF_PI_LO / 2 : 0);
+  const bool up = y > low * x, over = y > high * x;
+  const v64_pair m = v64_two_sum(y, up ? -x : 0);
+  const v64_pair p = v64_two_sum(x, up ? y : 0);
+  const double a = over ? -x : m.hi, al = over ? 0 : m.lo;
+  const double d = over ? y : p.hi, dl = over ? 0 : p.lo;
+  const double half = over ? 1 : 0.5, part = up ? half : 0;
+  const double base = part * HALF_PI_HI, under = part * HALF_PI_LO;
   const double rc = 1 / d, t = a * rc;
   const double rest = __builtin_fma(-t, d, a) + __builtin_fma(-t, dl, al);
   const v64_pair s = v64_sum(base, t);
