@@ -55,7 +55,7 @@ $(B)/obj/%.o: src/%.c
 	$(Q)$(CC) $(CPPFLAGS) $(FLAGS) -c -o $@ $<
 
 # Lets conditional expressions become blends; no value depends on it.
-$(B)/obj/kern/lanes.o $(B)/obj/kern/softmax.o: FLAGS += -fno-trapping-math
+$(addprefix $(B)/obj/kern/,lanes.o powi.o softmax.o): FLAGS += -fno-trapping-math
 
 objects: $(CORE) $(BIND) $(APP)
 

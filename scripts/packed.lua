@@ -10,7 +10,7 @@ local kernels = {
   ["kern/powi.o"] = {"square_block"},
 }
 -- what has no arithmetic, or goes by libm's functions
-local scalar = {pow = true, mod = true, neg = true, abs = true, sign = true,
+local scalar = {mod = true, neg = true, abs = true, sign = true,
   floor = true, ceil = true, round = true, floordiv = true, isnan = true,
   isinf = true, isfinite = true, maximum = true, minimum = true}
 

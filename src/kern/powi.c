@@ -4,6 +4,7 @@
 ** worse than that of pow, which then takes over. f32 is computed in f64.
 ** MIT licence. */
 #include "kern/kern.h"
+#include "kern/vmath.h"
 
 #include <math.h>
 
@@ -34,9 +35,9 @@ static __attribute__((noinline)) void square_block(sl_int n, double *v, sl_int p
 
 /* |p| may exceed 2^53, where the parity that decides the sign is lost in the
 ** conversion to double: hence the sign by hand. */
-static double pow_large(double x, sl_int p) {
-  double r = pow(fabs(x), (double)p);
-  return signbit(x) && (p & 1) ? -r : r;
+static inline double pow_large(double x, sl_int p) {
+  const double r = v64_pow(fabs(x), (double)p);
+  return (p & 1) != 0 ? copysign(r, x) : r;
 }
 
 static bool lost(double v) { /* x^|p| out of range */
@@ -59,7 +60,7 @@ static void invert_block(sl_int n, double *v, const double *x, sl_int p) {
 
 static void pow_block(sl_int n, double *v, sl_int p) {
   if (p < -SQUARINGS || p > SQUARINGS) {
-    for (sl_int k = 0; k < n; k++) {
+    _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {
       v[k] = pow_large(v[k], p);
     }
     return;

@@ -77,6 +77,7 @@ SL_VMATH double v64_log_poly(double z) {
 
 #include "kern/vmath_trig.h"
 #include "kern/vmath_more.h"
+#include "kern/vmath_pow.h"
 
 /* ---- f32 ----------------------------------------------------------------- */
 
