@@ -54,6 +54,9 @@ $(B)/obj/%.o: src/%.c
 	@mkdir -p $(@D) && echo "  cc   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(FLAGS) -c -o $@ $<
 
+# Lets conditional expressions become blends; no value depends on it.
+$(B)/obj/kern/lanes.o $(B)/obj/kern/softmax.o: FLAGS += -fno-trapping-math
+
 objects: $(CORE) $(BIND) $(APP)
 
 help: ## this list

@@ -5,6 +5,7 @@
 ** loop. Every element is computed by the same expression in each loop, so the
 ** layout never changes a bit. MIT licence. */
 #include "kern/kern.h"
+#include "kern/vmath.h"
 
 #include <math.h>
 
@@ -51,26 +52,6 @@ static inline double floormod(double x, double y) {
 static inline float floormodf(float x, float y) {
   float m = fmodf(x, y);
   return (m > 0 ? y < 0 : (m < 0 && y > 0)) ? m + y : m;
-}
-
-/* exp is only ever taken of -|x|: no overflow, and full relative accuracy in
-** the lower tail, where the value is exp(x) itself. */
-static inline double sigmoid(double x) {
-  double e = exp(-fabs(x));
-  return (x < 0 ? e : 1.0) / (1.0 + e);
-}
-
-static inline float sigmoidf(float x) {
-  float e = expf(-fabsf(x));
-  return (x < 0 ? e : 1.0f) / (1.0f + e);
-}
-
-static inline double softplus(double x) {
-  return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
-}
-
-static inline float softplusf(float x) {
-  return (x > 0 ? x : 0.0f) + log1pf(expf(-fabsf(x)));
 }
 
 /* ---- loops --------------------------------------------------------------- */
