@@ -71,22 +71,25 @@ typedef struct operand {
 } operand;
 
 bool sl_value_type(lua_State *L, int idx, sl_type *type) {
-  const sl_tensor *t = sl_totensor(L, idx);
+  sl_object *o = sl_toobject(L, idx);
+  const sl_tensor *t = sl_object_tensor(o);
   if (t != NULL) {
-    *type = t->type;
+    sl_type_copy(type, &t->type);
     return true;
+  }
+  if (o != NULL) {
+    return sl_sym_type(L, idx, type);
   }
   if (lua_type(L, idx) == LUA_TNUMBER) {
     type->dtype = lua_isinteger(L, idx) ? SL_I64 : SL_F64;
     type->ndim = 0;
     return true;
   }
-  return sl_sym_type(L, idx, type);
+  return false;
 }
 
 bool sl_isvalue(lua_State *L, int idx) {
-  return sl_totensor(L, idx) != NULL || lua_type(L, idx) == LUA_TNUMBER ||
-         sl_issym(L, idx);
+  return lua_type(L, idx) == LUA_TNUMBER || sl_toobject(L, idx) != NULL;
 }
 
 void sl_checkvalue(lua_State *L, int arg, sl_type *type) {
@@ -100,15 +103,6 @@ void sl_checkvalue(lua_State *L, int arg, sl_type *type) {
   }
 }
 
-/* Copies the used part of a type: 12 axes are many bytes. */
-static inline void set_type(sl_type *to, const sl_type *from) {
-  to->dtype = from->dtype;
-  to->ndim = from->ndim;
-  for (int a = 0; a < from->ndim; a++) {
-    to->shape[a] = from->shape[a];
-  }
-}
-
 /* A nested table becomes a tensor on the stack. */
 static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   if (lua_istable(L, idx)) {
@@ -119,7 +113,7 @@ static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   o->t = sl_totensor(L, idx);
   o->isnum = o->issym = false;
   if (o->t != NULL) {
-    set_type(&o->type, &o->t->type);
+    sl_type_copy(&o->type, &o->t->type);
     return;
   }
   o->isnum = lua_type(L, idx) == LUA_TNUMBER;
@@ -171,7 +165,7 @@ static sl_dtype operand_dtype(sl_op op, const operand *o, int n) {
 static void make_number(lua_State *L, operand *o, sl_dtype d) {
   static const sl_type scalar = {.dtype = SL_F64, .ndim = 0};
   o->type.dtype = d;
-  set_type(&o->number.type, &scalar);
+  sl_type_copy(&o->number.type, &scalar);
   o->number.type.dtype = d;
   o->number.data = &o->room;
   o->t = &o->number;
@@ -243,7 +237,7 @@ static void check_broadcast(lua_State *L, sl_op op, const operand *o, int n) {
   if (same) {
     return;
   }
-  set_type(&sum, &o[0].type);
+  sl_type_copy(&sum, &o[0].type);
   for (int i = 1; i < n; i++) {
     sl_status st = sl_broadcast(sl_ops[op].name, &sum, &o[i].type, &next, &err);
     sl_try(L, st, &err);
@@ -258,7 +252,7 @@ static void run(lua_State *L, sl_op op, int n, const operand *o, int nattr,
   const sl_tensor *t[SL_MAXIN];
   sl_err err;
   for (int i = 0; i < n; i++) {
-    set_type(&in[i], &o[i].type);
+    sl_type_copy(&in[i], &o[i].type);
     t[i] = o[i].t;
   }
   if (sl_ops[op].cls == SL_MAP) {
@@ -291,6 +285,7 @@ static void trace(lua_State *L, sl_op op, int n, const operand *o, int nattr,
 ** contiguous f64 tensors of one shape, or one and a number. */
 typedef struct small {
   const sl_tensor *t; /* one of the tensors: the result has its type */
+  int like;           /* its place on the stack */
   const sl_tensor *in[2];
   const void *data[2];
   sl_int step[2];
@@ -301,14 +296,14 @@ typedef struct small {
 enum { SMALL = 512 };
 
 static bool read_small(lua_State *L, sl_op op, int n, const int *args,
-                       small *c) {
-  if (n > 2 || sl_ops[op].cls != SL_MAP ||
+                       sl_object *const *o, small *c) {
+  if (sl_ops[op].cls != SL_MAP ||
       (rules[op] != R_ARITH && rules[op] != R_FLOAT)) {
     return false;
   }
   c->t = NULL;
   for (int i = 0; i < n; i++) {
-    const sl_tensor *t = c->in[i] = sl_totensor(L, args[i]);
+    const sl_tensor *t = c->in[i] = sl_object_tensor(o[i]);
     c->step[i] = t != NULL;
     if (t == NULL) {
       if (lua_type(L, args[i]) != LUA_TNUMBER) {
@@ -323,25 +318,44 @@ static bool read_small(lua_State *L, sl_op op, int n, const int *args,
       return false;
     }
     c->t = t;
+    c->like = args[i];
     c->data[i] = t->data;
   }
   c->lane = sl_lane_get(sl_ops[op].lane, SL_F64);
   return c->t != NULL && c->lane != NULL && sl_numel(&c->t->type) <= SMALL;
 }
 
-static bool run_small(lua_State *L, sl_op op, int n, const int *args) {
+static bool run_small(lua_State *L, sl_op op, int n, const int *args,
+                      sl_object *const *o) {
   small c;
-  if (!read_small(L, op, n, args, &c)) {
+  if (!read_small(L, op, n, args, o, &c)) {
     return false;
   }
-  sl_tensor *out = sl_newtensor(L, &c.t->type);
+  sl_tensor *out = sl_newsmall(L, &c.t->type, lua_absindex(L, c.like));
   c.lane(sl_numel(&c.t->type), out->data, 1, c.data, c.step);
   return true;
 }
 
+/* The short ways of small tensors and of symbolic ones. */
+static bool apply_small(lua_State *L, sl_op op, int n, const int *args,
+                        int nattr, const sl_int *attr) {
+  sl_object *o[2] = {NULL, NULL};
+  bool symbolic = false;
+  for (int i = 0; i < n; i++) {
+    o[i] = sl_toobject(L, args[i]);
+    symbolic |= o[i] != NULL && o[i]->issym;
+  }
+  if (!symbolic) {
+    return run_small(L, op, n, args, o);
+  }
+  bool real = rules[op] == R_ARITH || rules[op] == R_FLOAT;
+  return (real || (n == 1 && rules[op] == R_KEEP)) &&
+         sl_trace_small(L, op, n, args, o, nattr, attr);
+}
+
 void sl_apply(lua_State *L, sl_op op, int nin, const int *args, int nattr,
               const sl_int *attr) {
-  if (nin <= 2 && run_small(L, op, nin, args)) {
+  if (nin <= 2 && apply_small(L, op, nin, args, nattr, attr)) {
     return;
   }
   int top = lua_gettop(L);
@@ -477,7 +491,11 @@ static void separate(lua_State *L, const sl_tensor *target, operand *o) {
 /* The short way: the target first, the other itself, apart, or a number. */
 static bool inplace_small(lua_State *L, sl_op op, int n, const int *args) {
   small c;
-  if (!read_small(L, op, n, args, &c) || c.in[0] == NULL ||
+  sl_object *o[2] = {NULL, NULL};
+  for (int i = 0; n <= 2 && i < n; i++) {
+    o[i] = sl_toobject(L, args[i]);
+  }
+  if (n > 2 || !read_small(L, op, n, args, o, &c) || c.in[0] == NULL ||
       (n == 2 && c.in[1] != NULL && c.in[1]->data != c.in[0]->data &&
        sl_overlap(c.in[0], c.in[1]))) {
     return false;

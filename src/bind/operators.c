@@ -37,12 +37,13 @@ static int operator_bxor(lua_State *L) { return binary(L, SL_OP_lxor); }
 enum { POWI_MAX = 64 };
 
 void sl_push_pow(lua_State *L, int a, int b) {
-  sl_type type;
-  if (lua_type(L, b) == LUA_TNUMBER && sl_value_type(L, a, &type) &&
-      lua_type(L, a) != LUA_TNUMBER) {
+  if (lua_type(L, b) == LUA_TNUMBER && lua_type(L, a) == LUA_TUSERDATA &&
+      sl_isvalue(L, a)) {
     double y = lua_tonumber(L, b);
-    bool negative = y < 0 && !sl_dtype_isfloat(type.dtype);
-    if (y == floor(y) && fabs(y) <= POWI_MAX && !negative) {
+    sl_type type;
+    bool whole = y == floor(y) && fabs(y) <= POWI_MAX;
+    if (whole && (y >= 0 || (sl_value_type(L, a, &type) &&
+                             sl_dtype_isfloat(type.dtype)))) {
       sl_int n = (sl_int)y;
       sl_apply_attr(L, SL_OP_powi, a, 1, &n);
       return;

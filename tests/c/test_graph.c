@@ -56,6 +56,64 @@ Test(graph, same_sees_structure_attributes_and_slots) {
   sl_graph_free(&b);
 }
 
+static uint64_t sample_hash(double slot, sl_int power, bool swap) {
+  sl_graph g;
+  sample(&g, slot, power, swap);
+  uint64_t h = g.hash;
+  sl_graph_free(&g);
+  return h;
+}
+
+/* The hash of one input of the given type. */
+static uint64_t input_hash(sl_dtype d, int ndim, const sl_int *shape) {
+  sl_graph g;
+  sl_graph_init(&g);
+  input(&g, d, ndim, shape);
+  uint64_t h = g.hash;
+  sl_graph_free(&g);
+  return h;
+}
+
+Test(graph, hash_sees_structure_and_types_but_no_slots) {
+  const uint64_t h = sample_hash(2.0, 3, false);
+  cr_assert_eq(h, sample_hash(2.0, 3, false));
+  cr_assert_eq(h, sample_hash(-7.5, 3, false));
+  cr_assert_neq(h, sample_hash(2.0, 4, false));
+  cr_assert_neq(h, sample_hash(2.0, 3, true));
+  const uint64_t a = input_hash(SL_F64, 2, (sl_int[]){3, 4});
+  cr_assert_neq(a, input_hash(SL_F32, 2, (sl_int[]){3, 4}));
+  cr_assert_neq(a, input_hash(SL_F64, 2, (sl_int[]){4, 3}));
+  cr_assert_neq(a, input_hash(SL_F64, 1, (sl_int[]){3}));
+}
+
+/* Random graphs: made twice they agree; no two of many collide, though they
+** differ by little; a failed node leaves no mark. */
+Test(graph, hash_tells_random_graphs_apart) {
+  enum { N = 300 };
+  static uint64_t seen[N];
+  for (uint64_t seed = 0; seed < N; seed++) {
+    sl_graph g;
+    leaves l;
+    sl_err err;
+    for (int again = 0; again < 2; again++) {
+      state = seed + 1;
+      random_graph(&g, &l, 40);
+      cr_assert(again == 0 || g.hash == seen[seed]);
+      seen[seed] = g.hash;
+      sl_node bad;
+      sl_int axis[1] = {9};
+      cr_assert_neq(sl_graph_add(&g, SL_OP_argmax, 1, (sl_node[]){0}, 1, axis,
+                                 &bad, &err), SL_OK);
+      cr_assert_eq(g.hash, seen[seed]);
+      sl_graph_free(&g);
+      free_leaves(&l);
+    }
+    for (uint64_t k = 0; k < seed; k++) {
+      cr_assert_neq(seen[k], seen[seed]);
+    }
+  }
+}
+
 Test(graph, extract_keeps_numbers_of_leaves) {
   for (uint64_t seed = 1; seed <= 300; seed++) {
     sl_graph g, part;
