@@ -507,7 +507,7 @@ sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
   machine k = {.m = m, .block = block};
   sl_int bytes = lay(&k, NULL), blocks = (job->lanes + block - 1) / block;
   threads = threads < blocks ? threads : (int)blocks;
-  char *base = sl_malloc_aligned(bytes * threads);
+  char *base = sl_temp_take(bytes * threads);
   if (base == NULL) {
     return sl_fail(err, SL_ENOMEM, "march: no memory for %lld bytes",
                    (long long)(bytes * threads));
@@ -517,6 +517,6 @@ sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
   for (int t = 0; t < threads; t++) {
     run_machine(m, job, block, base + t * bytes, t, threads);
   }
-  sl_free(base);
+  sl_temp_give(base);
   return sl_poll(err, "march");
 }

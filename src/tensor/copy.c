@@ -99,7 +99,7 @@ static sl_status copy_apart(sl_tensor *out, const sl_tensor *in, sl_err *err) {
 static sl_status copy_through_scratch(sl_tensor *out, const sl_tensor *in,
                                       sl_err *err) {
   sl_int bytes = sl_numel(&in->type) * sl_dtype_size(in->type.dtype);
-  void *scratch = sl_malloc_aligned(bytes);
+  void *scratch = sl_temp_take(bytes);
   if (scratch == NULL) {
     return sl_fail(err, SL_ENOMEM, "copy: no memory for %lld bytes",
                    (long long)bytes);
@@ -110,7 +110,7 @@ static sl_status copy_through_scratch(sl_tensor *out, const sl_tensor *in,
   if (status == SL_OK) {
     status = copy_apart(out, &between, err);
   }
-  sl_free(scratch);
+  sl_temp_give(scratch);
   return status;
 }
 
