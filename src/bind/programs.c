@@ -159,6 +159,11 @@ static bool direct_arguments(lua_State *L, const program *p, int n,
   return true;
 }
 
+static int slow_results(lua_State *L, int status, lua_KContext base) {
+  (void)status;
+  return lua_gettop(L) - (int)base;
+}
+
 /* jit's call: self:slow(...) unless the program last used fits the arguments
 ** as they are. self.last is that program. */
 static int jit_call(lua_State *L) {
@@ -172,8 +177,8 @@ static int jit_call(lua_State *L) {
     lua_settop(L, n + 1);
     lua_getfield(L, 1, "slow");
     lua_insert(L, 1);
-    lua_call(L, n + 1, LUA_MULTRET);
-    return lua_gettop(L);
+    lua_callk(L, n + 1, LUA_MULTRET, 0, slow_results);
+    return slow_results(L, LUA_OK, 0);
   }
   luaL_checkstack(L, p->nout + 8, "jit");
   lua_replace(L, 1); /* the program, where capture_descs looks for it */

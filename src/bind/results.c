@@ -298,50 +298,37 @@ static void run_gradient(lua_State *L, const sl_trace *t, sl_program *p,
   *value = sl_get(&scalar, 0);
 }
 
-/* gradient(f, rest, with_value) -> function: grad(f) or value_and_grad(f). A
-** first argument that is a float Tensor and a result that is one number take
-** the short way; everything else is left to rest(trace, x, w, f's results). */
-static int gradient_call(lua_State *L) {
-  int n = lua_gettop(L);
-  const sl_tensor *w = n > 0 ? sl_totensor(L, 1) : NULL;
-  if (w == NULL || !sl_dtype_isfloat(w->type.dtype)) {
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_insert(L, 1);
-    lua_pushnil(L); /* no trace yet */
-    lua_insert(L, 2);
-    lua_call(L, n + 1, LUA_MULTRET);
-    return lua_gettop(L);
-  }
+/* The results of rest, which begin above `base`. */
+static int rest_results(lua_State *L, int status, lua_KContext base) {
+  (void)status;
+  return lua_gettop(L) - (int)base;
+}
+
+/* Goes on when f has returned; below its results stand the n arguments, the
+** trace and the symbolic x. A continuation, so that f may yield. */
+static int gradient_finish(lua_State *L, int status, lua_KContext n) {
+  (void)status;
+  int trace = (int)n + 1, nresult = lua_gettop(L) - trace - 1;
+  sl_trace *t = lua_touserdata(L, trace);
   int kind = lua_toboolean(L, lua_upvalueindex(3)) ? KIND_VALUE_AND_GRAD
                                                    : KIND_GRAD;
-  sl_trace *t = sl_newtrace(L, false);
-  int trace = n + 1;
-  sl_node x = sl_trace_input(L, trace, &w->type, 1), y;
-  luaL_checkstack(L, n + 8, "grad");
-  lua_pushvalue(L, lua_upvalueindex(1));
-  sl_newsym(L, trace, x);
-  lua_pushvalue(L, -1);
-  lua_insert(L, trace + 1); /* kept for the long way */
-  for (int k = 2; k <= n; k++) {
-    lua_pushvalue(L, k);
-  }
-  lua_call(L, n > 0 ? n : 1, LUA_MULTRET);
-  t->open = false;
-  int nresult = lua_gettop(L) - trace - 1;
   const sl_tensor *captures[FEW_CAPTURES];
+  sl_node y, x = sl_checknode(L, trace + 1, trace);
+  double value;
+  t->open = false;
+  luaL_checkstack(L, 8, "grad");
   if (!plain_result(L, trace, nresult, captures, &y)) {
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_pushvalue(L, trace);
     lua_pushvalue(L, trace + 1);
     lua_pushvalue(L, 1);
     lua_rotate(L, trace + 2, 4); /* rest, trace, x, w below the results */
-    lua_call(L, nresult + 3, LUA_MULTRET);
-    return lua_gettop(L) - trace - 1;
+    lua_callk(L, nresult + 3, LUA_MULTRET, trace + 1, rest_results);
+    return rest_results(L, LUA_OK, trace + 1);
   }
-  double value;
   sl_check_versions(L, trace);
   sl_program *p = gradient_program(L, &t->g, x, y, kind);
-  run_gradient(L, t, p, w, captures, y, kind, &value);
+  run_gradient(L, t, p, sl_totensor(L, 1), captures, y, kind, &value);
   sl_trace_release(L, trace);
   if (kind == KIND_GRAD) {
     return 1;
@@ -349,6 +336,34 @@ static int gradient_call(lua_State *L) {
   lua_pushnumber(L, value);
   lua_insert(L, -2);
   return 2;
+}
+
+/* gradient(f, rest, with_value) -> function: grad(f) or value_and_grad(f). A
+** first argument that is a float Tensor and a result that is one number take
+** the short way; everything else is left to rest(trace, x, w, f's results), or
+** to rest(nil, arguments) before there is a trace. */
+static int gradient_call(lua_State *L) {
+  int n = lua_gettop(L);
+  const sl_tensor *w = n > 0 ? sl_totensor(L, 1) : NULL;
+  luaL_checkstack(L, n + 8, "grad");
+  if (w == NULL || !sl_dtype_isfloat(w->type.dtype)) {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_pushnil(L);
+    lua_insert(L, 2);
+    lua_callk(L, n + 1, LUA_MULTRET, 0, rest_results);
+    return rest_results(L, LUA_OK, 0);
+  }
+  sl_newtrace(L, false);
+  int trace = n + 1;
+  sl_newsym(L, trace, sl_trace_input(L, trace, &w->type, 1));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, trace + 1);
+  for (int k = 2; k <= n; k++) {
+    lua_pushvalue(L, k);
+  }
+  lua_callk(L, n, LUA_MULTRET, n, gradient_finish);
+  return gradient_finish(L, LUA_OK, n);
 }
 
 static int graph_gradient(lua_State *L) {

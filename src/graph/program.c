@@ -10,7 +10,6 @@
 
 enum {
   SMALL = 400,     /* operations of a program written out by elements */
-  PER_NODE = 6,    /* of them a node, beyond which rows are quicker */
   TIMED_EVERY = 16 /* runs between those that are timed by step */
 };
 
@@ -84,18 +83,28 @@ static sl_status describe(sl_program *p, sl_err *err) {
   return SL_OK;
 }
 
-/* A small graph of few elements: as a lane program. */
-static sl_status try_lanes(sl_program *p, sl_err *err) {
+/* A small graph of few elements: as a lane program. It is made from the graph as
+** it stands, since it keeps the signs of zeros, which simplifying does not. */
+static sl_status try_lanes(sl_program *p, const sl_graph *g,
+                           const sl_node *outs, sl_err *err) {
   sl_lanecode *code;
-  sl_int most = PER_NODE * (sl_int)p->g.nnode;
-  most = most > SMALL ? SMALL : most;
-  SL_TRY(sl_lanecode_make(&code, &p->g, p->nout, p->outs, NULL, most, err));
-  return code != NULL ? sl_lanerun_make(&p->lane, code, err) : SL_OK;
+  SL_TRY(sl_lanecode_make(&code, g, p->nout, outs, NULL, SMALL, err));
+  if (code == NULL) {
+    return SL_OK;
+  }
+  for (int32_t i = 0; i < code->nload; i++) {
+    const sl_lload *l = &code->load[i];
+    if (l->source == SL_FROM_INPUT || l->source == SL_FROM_CAPTURE) {
+      p->used[l->source == SL_FROM_INPUT ? l->k : g->ninput + l->k] = 1;
+    }
+  }
+  return sl_lanerun_make(&p->lane, code, err);
 }
 
-static sl_status compile(sl_program *p, sl_err *err) {
+static sl_status compile(sl_program *p, const sl_graph *g,
+                         const sl_node *outs, sl_err *err) {
   SL_TRY(note_leaves(p, err));
-  SL_TRY(try_lanes(p, err));
+  SL_TRY(try_lanes(p, g, outs, err));
   if (p->lane != NULL) {
     return SL_OK;
   }
@@ -119,7 +128,7 @@ sl_status sl_program_make(sl_program **out, const sl_graph *g, int nout,
   sl_status s = p->outs != NULL
                     ? sl_graph_simplify(&p->g, g, nout, outs, p->outs, err)
                     : sl_fail(err, SL_ENOMEM, "program: no memory");
-  s = s == SL_OK ? compile(p, err) : s;
+  s = s == SL_OK ? compile(p, g, outs, err) : s;
   if (s != SL_OK) {
     sl_program_free(p);
     return s;

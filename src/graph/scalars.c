@@ -14,6 +14,7 @@
 enum {
   ELEMENTS = 1 << 16, /* of all nodes together */
   PRODUCTS = 27,      /* m n k of a matrix product done by plain loops */
+  PER_NODE = 6,       /* operations a node beyond which rows are quicker */
   POWERS = 32,        /* exponents done by products, as in kern/powi.c */
   WAYS = 8            /* accumulators of a sum, as in kern/fold.inc */
 };
@@ -22,6 +23,7 @@ typedef struct value {
   uint16_t op; /* element-wise row that makes it; SL_NOP: a leaf */
   uint8_t nin, level;
   bool mask, needed; /* u8; is it, in the end? */
+  bool loose; /* a zero may have the other sign than the graph's: see apply */
   int32_t in[3];
   int32_t line, number; /* number: in the finished program */
   sl_lload load;        /* of a leaf */
@@ -161,10 +163,22 @@ static int32_t fold(maker *m, sl_lane_fn *fn, int nin, const sl_known *in) {
   return constant(m, out);
 }
 
+/* x + 0 is taken to be x, which can turn 0 into -0. What that reaches is loose:
+** results that are get a 0 added in the end. */
+static bool becomes_loose(const maker *m, sl_op op, int nin,
+                          const int32_t *in) {
+  bool sum = op == SL_OP_add || op == SL_OP_sub, any = false, all = true;
+  for (int i = 0; i < nin; i++) {
+    any = any || m->v[in[i]].loose;
+    all = all && m->v[in[i]].loose;
+  }
+  return sum ? all : any;
+}
+
 static int32_t make(maker *m, sl_op op, int nin, const int32_t *in, bool mask,
                     bool result_mask) {
   value v = {.op = (uint16_t)op, .nin = (uint8_t)nin, .mask = result_mask,
-             .line = m->line};
+             .line = m->line, .loose = becomes_loose(m, op, nin, in)};
   if (sl_lane_get(sl_ops[op].lane, mask ? SL_U8 : SL_F64) == NULL) {
     m->unfit = true;
     return 0;
@@ -191,6 +205,7 @@ static int32_t apply(maker *m, sl_op op, int nin, const int32_t *operands) {
   sl_rewrite r = sl_algebra(op, mask ? SL_U8 : SL_F64, nin, k);
   switch (r.kind) {
     case SL_OPERAND:
+      m->v[in[r.which]].loose |= op == SL_OP_add;
       return in[r.which];
     case SL_INNER:
       return m->v[in[r.which]].in[0];
@@ -536,6 +551,29 @@ static void expand(maker *m, sl_node n) {
   }
 }
 
+/* A result with its zeros as the graph has them. */
+static int32_t firm(maker *m, int32_t k) {
+  const int32_t zero = 0; /* value 0 is the constant 0 */
+  const value *v = &m->v[k];
+  if (!v->loose || v->op == SL_NOP || v->mask) {
+    return k;
+  }
+  int32_t in[2] = {k, zero};
+  int32_t sum = make(m, SL_OP_add, 2, in, false, false);
+  m->v[sum].loose = false;
+  return sum;
+}
+
+static void firm_results(maker *m, int nout, const sl_node *outs) {
+  for (int k = 0; k < nout && !failed(m); k++) {
+    sl_int count = sl_numel(&m->ids[outs[k]].type);
+    sl_int *x = elements(m, outs[k]);
+    for (sl_int e = 0; e < count; e++) {
+      x[e] = firm(m, (int32_t)x[e]);
+    }
+  }
+}
+
 /* ---- the finished program ------------------------------------------------ */
 
 void sl_lanecode_free(sl_lanecode *code) {
@@ -632,59 +670,82 @@ static sl_status finish(maker *m, int nout, const sl_node *outs,
   return SL_OK;
 }
 
-/* Expands all needed nodes; mark[] has room for all nodes. */
-static void expand_all(maker *m, int nout, const sl_node *outs,
-                       unsigned char *mark) {
-  sl_node top = sl_graph_needed(m->g, nout, outs, mark);
+/* Expands all needed nodes. */
+static void expand_all(maker *m, int nout, const sl_node *outs, sl_node top,
+                       const unsigned char *mark) {
   constant(m, 0.0); /* value 0: what pad fills with */
   for (sl_node n = 0; n < top && !failed(m); n++) {
     if (mark[n]) {
       expand(m, n);
     }
   }
+  firm_results(m, nout, outs);
 }
 
-static sl_int total_elements(const sl_graph *g) {
+/* Elements of the needed nodes; *count their number. */
+static sl_int total_elements(const sl_graph *g, sl_node top,
+                             const unsigned char *mark, sl_int *count) {
   sl_int total = 0;
-  for (sl_node n = 0; n < g->nnode && total <= ELEMENTS; n++) {
+  *count = 0;
+  for (sl_node n = 0; n < top && total <= ELEMENTS; n++) {
     sl_type t;
-    sl_node_type(g, n, &t);
-    total += sl_numel(&t);
+    if (mark[n]) {
+      sl_node_type(g, n, &t);
+      total += sl_numel(&t);
+      (*count)++;
+    }
   }
   return total;
+}
+
+static sl_status write_out(maker *m, sl_lanecode **code, int nout,
+                           const sl_node *outs, sl_node top,
+                           const unsigned char *mark) {
+  m->ids = sl_malloc((m->g->nnode + 1) * (sl_int)sizeof *m->ids);
+  m->room = sl_malloc(ELEMENTS * (sl_int)sizeof *m->room);
+  sl_lanecode *c = sl_malloc((sl_int)sizeof *c);
+  if (m->ids == NULL || m->room == NULL || c == NULL) {
+    no_memory(m);
+  } else {
+    memset(c, 0, sizeof *c);
+    expand_all(m, nout, outs, top, mark);
+    if (!failed(m)) {
+      finish(m, nout, outs, c);
+    }
+  }
+  sl_free(m->v);
+  sl_free(m->bucket);
+  sl_free(m->ids);
+  sl_free(m->room);
+  if (failed(m)) {
+    if (m->ids != NULL && m->room != NULL) {
+      sl_lanecode_free(c);
+    } else {
+      sl_free(c);
+    }
+    return m->status;
+  }
+  *code = c;
+  return SL_OK;
 }
 
 sl_status sl_lanecode_make(sl_lanecode **code, const sl_graph *g, int nout,
                            const sl_node *outs, const sl_level *level,
                            sl_int most, sl_err *err) {
-  maker m = {.g = g, .level = level, .most = most, .err = err};
-  sl_int total = total_elements(g);
-  *code = NULL;
-  if (total > ELEMENTS || total > 64 * most) {
-    return SL_OK;
-  }
-  m.ids = sl_malloc((g->nnode + 1) * (sl_int)sizeof *m.ids);
-  m.room = sl_malloc(ELEMENTS * (sl_int)sizeof *m.room);
+  maker m = {.g = g, .level = level, .err = err};
   unsigned char *mark = sl_malloc(g->nnode + 1);
-  sl_lanecode *c = sl_malloc((sl_int)sizeof *c);
-  if (m.ids == NULL || m.room == NULL || mark == NULL || c == NULL) {
-    no_memory(&m);
-  } else {
-    memset(c, 0, sizeof *c);
-    expand_all(&m, nout, outs, mark);
+  sl_int nodes;
+  *code = NULL;
+  if (mark == NULL) {
+    return sl_fail(err, SL_ENOMEM, "program: no memory");
   }
-  if (!failed(&m)) {
-    finish(&m, nout, outs, c);
+  sl_node top = sl_graph_needed(g, nout, outs, mark);
+  sl_int total = total_elements(g, top, mark, &nodes);
+  m.most = level == NULL && PER_NODE * nodes < most ? PER_NODE * nodes : most;
+  sl_status s = SL_OK;
+  if (total <= ELEMENTS && total <= 64 * m.most) {
+    s = write_out(&m, code, nout, outs, top, mark);
   }
-  sl_free(m.v);
-  sl_free(m.bucket);
-  sl_free(m.ids);
-  sl_free(m.room);
   sl_free(mark);
-  if (failed(&m)) {
-    sl_lanecode_free(c);
-    return m.status;
-  }
-  *code = c;
-  return SL_OK;
+  return s;
 }

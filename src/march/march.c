@@ -126,16 +126,13 @@ static sl_status make(sl_march **out, const sl_graph *g, int nstate,
   sl_march *m = sl_malloc((sl_int)sizeof *m);
   sl_level *level =
       sl_malloc((g->ninput + g->ncapture + 1) * (sl_int)sizeof *level);
-  sl_node *dst = sl_malloc((nstate + 1) * (sl_int)sizeof *dst);
-  sl_graph small;
   sl_status s = SL_OK;
   *out = NULL;
-  sl_graph_init(&small);
   if (m != NULL) {
     *m = (sl_march){.nstate = nstate, .elements = elements};
     m->first = sl_malloc((nstate + 1) * (sl_int)sizeof *m->first);
   }
-  if (m == NULL || level == NULL || dst == NULL || m->first == NULL) {
+  if (m == NULL || level == NULL || m->first == NULL) {
     s = sl_fail(err, SL_ENOMEM, "march: no memory");
   } else {
     for (int k = 0; k < g->ninput; k++) {
@@ -144,14 +141,9 @@ static sl_status make(sl_march **out, const sl_graph *g, int nstate,
     for (int k = 0; k < g->ncapture; k++) {
       level[g->ninput + k] = captures != NULL ? captures[k] : SL_FIXED;
     }
-    s = sl_graph_simplify(&small, g, nstate, outs, dst, err);
+    s = sl_lanecode_make(&m->code, g, nstate, outs, level, MOST, err);
   }
-  if (s == SL_OK) {
-    s = sl_lanecode_make(&m->code, &small, nstate, dst, level, MOST, err);
-  }
-  sl_graph_free(&small);
   sl_free(level);
-  sl_free(dst);
   if (s == SL_OK && m->code != NULL) {
     memcpy(m->first, m->code->first,
            (size_t)(nstate + 1) * sizeof *m->first);

@@ -519,7 +519,7 @@ t.test("a trace prints a line for each node", function()
   t.ok(text:find("return %%%d+"), text)
   local fast = jit(function(x) return x * 2 end)
   fast(T {1})
-  t.ok(tostring(fast):find("1 compiled") and tostring(fast):find("steps"),
+  t.ok(tostring(fast):find("1 compiled") and tostring(fast):find("plan: "),
     tostring(fast))
 end)
 
