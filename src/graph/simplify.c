@@ -325,9 +325,25 @@ static bool simplify_map(simplifier *s, sl_op op, int nin, const sl_node *in,
 
 /* ---- structure ----------------------------------------------------------- */
 
-/* permute of permute: one permute, or none. */
+static bool swaps_last_two(const sl_int *perm, int n) {
+  for (int a = 0; a < n; a++) {
+    if (perm[a] != (a == n - 1 ? n - 2 : a == n - 2 ? n - 1 : a)) {
+      return false;
+    }
+  }
+  return n >= 2;
+}
+
+/* permute of permute: one permute, or none; a transposed product: the product
+** of the transposed factors in the other order. */
 static sl_node permute(simplifier *s, sl_node x, int n, const sl_int *attr) {
   sl_int joined[SL_MAXDIM];
+  if (op_of(s, x) == SL_OP_matmul && swaps_last_two(attr, n)) {
+    const sl_int *flag = sl_node_attr(s->b.g, x);
+    sl_int turned[2] = {!flag[1], !flag[0]};
+    sl_node in[2] = {inner(s, x, 1), inner(s, x, 0)};
+    return emit(s, SL_OP_matmul, 2, in, 2, turned);
+  }
   bool same = true, twice = op_of(s, x) == SL_OP_permute;
   for (int a = 0; a < n; a++) {
     joined[a] = twice ? sl_node_attr(s->b.g, x)[attr[a]] : attr[a];
@@ -355,13 +371,8 @@ static sl_node matmul(simplifier *s, const sl_node *in, const sl_int *attr) {
   sl_node x[2] = {in[0], in[1]};
   sl_int flag[2] = {attr[0], attr[1]};
   for (int i = 0; i < 2; i++) {
-    int n = node_at(s, x[i])->ndim;
-    bool turned = op_of(s, x[i]) == SL_OP_permute;
-    const sl_int *perm = sl_node_attr(s->b.g, x[i]);
-    for (int a = 0; a < n && turned; a++) {
-      turned = perm[a] == (a == n - 1 ? n - 2 : a == n - 2 ? n - 1 : a);
-    }
-    if (turned) {
+    if (op_of(s, x[i]) == SL_OP_permute &&
+        swaps_last_two(sl_node_attr(s->b.g, x[i]), node_at(s, x[i])->ndim)) {
       x[i] = inner(s, x[i], 0);
       flag[i] = !flag[i];
     }

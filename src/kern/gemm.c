@@ -17,7 +17,7 @@ typedef struct gemm {
 } gemm;
 
 #define TINY 27          /* m n k up to here: plain loops beat the call */
-#define WHOLE (1 << 18)  /* m n k up to here: one tile */
+#define WHOLE (1 << 20)  /* m n k up to here: one tile, one thread */
 #define WORK (1 << 20)   /* m n k of a tile worth waking a thread for */
 #define EDGE 256         /* of a tile of a large product */
 #define SMALL_RESULT (128 * 128) /* m n up to here may be cut along k */

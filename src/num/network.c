@@ -321,6 +321,11 @@ sl_status sl_net_point_init(sl_net_point *p, bool keep, const sl_net *net,
   return ops_of(w)->point_init(&job, p, (char *)p + HEAD, keep, err);
 }
 
+sl_int sl_net_point_dim(const sl_net_point *p, sl_dtype *d) {
+  *d = p->dtype;
+  return sl_net_dim(&p->net);
+}
+
 double sl_net_point_value(const sl_net_point *p) { return p->value; }
 
 sl_status sl_net_point_grad(const sl_net_point *p, sl_tensor *grad,

@@ -152,6 +152,8 @@ sl_status sl_net_point_init(sl_net_point *p, bool keep, const sl_net *net,
                             const sl_tensor *w, const sl_tensor *x,
                             const sl_tensor *y, sl_err *err);
 
+/* Its number of parameters and its dtype. */
+sl_int sl_net_point_dim(const sl_net_point *p, sl_dtype *d);
 double sl_net_point_value(const sl_net_point *p);
 sl_status sl_net_point_grad(const sl_net_point *p, sl_tensor *grad,
                             sl_err *err);
