@@ -144,6 +144,9 @@ static void free_memory(sl_trace *t) {
 /* Empties one list of values; those of captures also as keys. No entry is
 ** added, so that this cannot fail. */
 static void forget(lua_State *L, int trace, int which, int n) {
+  if (n == 0) {
+    return;
+  }
   lua_getiuservalue(L, trace, which);
   lua_getiuservalue(L, trace, TRACE_NUMBERS);
   for (int k = 1; k <= n; k++) {
@@ -322,6 +325,9 @@ sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
 /* The values of one list against their versions when they were met. */
 static void check_list(lua_State *L, int trace, int which,
                        const sl_versions *v) {
+  if (v->n == 0) {
+    return;
+  }
   lua_getiuservalue(L, trace, which);
   for (int k = 0; k < v->n; k++) {
     lua_rawgeti(L, -1, k + 1);
