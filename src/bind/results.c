@@ -263,7 +263,10 @@ static sl_program *gradient_program(lua_State *L, sl_graph *g, sl_node x,
   return p;
 }
 
-enum { FEW_CAPTURES = 16 };
+enum {
+  FEW_CAPTURES = 16,
+  SMALL = 512 /* elements of a gradient that is allocated the short way */
+};
 
 /* Is the value on top, the only result, a 0-d float node of the trace, and is
 ** every captured value a Tensor? */
@@ -280,7 +283,8 @@ static bool plain_result(lua_State *L, int trace, int nresult,
          leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures);
 }
 
-/* Runs the program into a fresh tensor, left on top, and *value. */
+/* Runs the program into a fresh tensor like w, which is at 1, left on top, and
+** *value. */
 static void run_gradient(lua_State *L, const sl_trace *t, sl_program *p,
                          const sl_tensor *w, const sl_tensor **captures,
                          sl_node y, int kind, double *value) {
@@ -290,7 +294,9 @@ static void run_gradient(lua_State *L, const sl_trace *t, sl_program *p,
   sl_err err;
   sl_tensor_init(&scalar, &type, &room);
   void *scratch = sl_workspace(L, sl_program_scratch(p));
-  sl_tensor *grad = sl_newtensor(L, &w->type);
+  sl_tensor *grad = sl_numel(&w->type) <= SMALL
+                        ? sl_newsmall(L, &w->type, 1)
+                        : sl_newtensor(L, &w->type);
   out[0] = kind == KIND_VALUE_AND_GRAD ? &scalar : grad;
   out[1] = grad;
   sl_try(L, sl_program_run(p, &w, captures, t->g.slot, out, scratch, &err),

@@ -73,6 +73,10 @@ static void group_costs(const sl_program *p, const sl_group *g,
     int32_t k = p->gop[g->op + i].node;
     out->bytes += p->slot[k].place == SL_AT_LANE ? 0.0 : bytes_of(p, k);
   }
+  for (int i = 0; i < g->nfold; i++) {
+    out->flops += (double)sl_numel(&g->type);
+    out->bytes += bytes_of(p, g->fold[i].node);
+  }
 }
 
 static void node_costs(const sl_program *p, int32_t k, sl_step_stats *out) {
@@ -94,6 +98,9 @@ static void put_group_ops(sink *s, const sl_program *p, const sl_group *g) {
   }
   if (g->nop > SHOWN) {
     put(s, " and %d more", (int)(g->nop - SHOWN));
+  }
+  for (int i = 0; i < g->nfold; i++) {
+    put(s, " %s", sl_ops[p->g.node[g->fold[i].node].op].name);
   }
 }
 
@@ -169,6 +176,10 @@ static void put_operands(sink *s, const sl_program *p, int32_t i) {
       put(s, " ");
       put_place(s, p, node);
     }
+  }
+  for (int k = 0; k < g->nfold; k++) {
+    put(s, " ");
+    put_place(s, p, g->fold[k].node);
   }
 }
 
