@@ -24,6 +24,27 @@ typedef struct fuser {
 
 /* ---- closing ------------------------------------------------------------- */
 
+/* Does the group read the product of the last item as it is made? */
+static bool follows_product(const sl_program *p, const sl_group *g) {
+  int32_t k = p->nitem > 0 ? p->item[p->nitem - 1].node : -1;
+  sl_type t;
+  if (k < 0 || p->item[p->nitem - 1].group >= 0 ||
+      p->g.node[k].op != SL_OP_matmul || g->nfold > 0) {
+    return false;
+  }
+  sl_node_type(&p->g, k, &t);
+  bool reads = false;
+  for (int32_t i = 0; i < g->nread; i++) {
+    int32_t x = p->read[g->read + i];
+    if (x != k && p->slot[x].root == k) {
+      return false; /* a view mixes tiles */
+    }
+    reads = reads || x == k;
+  }
+  return reads && t.ndim == 2 && sl_dtype_isfloat(t.dtype) &&
+         sl_shape_eq(&t, &g->type);
+}
+
 /* Moves a group's lists to the program's and gives it its place in the order.
 ** Its number was fixed when it was opened. */
 static void close_group(fuser *f, int which) {
@@ -35,7 +56,6 @@ static void close_group(fuser *f, int which) {
   g->op = p->ngop;
   g->read = p->nread;
   for (int32_t i = 0; i < g->nop; i++) {
-    p->slot[o->op[i].node].item = p->nitem;
     o->op[i].out = (uint8_t)(g->nread + i); /* reads come first */
     for (int k = 0; k < o->op[i].nin; k++) {
       uint8_t v = o->op[i].in[k];
@@ -44,12 +64,21 @@ static void close_group(fuser *f, int which) {
     p->gop[p->ngop++] = o->op[i];
   }
   for (int i = 0; i < g->nfold; i++) {
-    p->slot[g->fold[i].node].item = p->nitem;
     g->fold[i].value = (uint8_t)(g->nread + g->fold[i].value);
   }
   memcpy(p->read + p->nread, o->read, (size_t)g->nread * sizeof *o->read);
   p->nread += g->nread;
-  p->item[p->nitem++] = (sl_item){.node = -1, .group = number};
+  if (follows_product(p, g)) {
+    p->item[p->nitem - 1].group = number;
+  } else {
+    p->item[p->nitem++] = (sl_item){.node = -1, .group = number};
+  }
+  for (int32_t i = 0; i < g->nop; i++) {
+    p->slot[o->op[i].node].item = p->nitem - 1;
+  }
+  for (int i = 0; i < g->nfold; i++) {
+    p->slot[g->fold[i].node].item = p->nitem - 1;
+  }
   f->nopen--;
   memmove(o, o + 1, (size_t)(f->nopen - which) * sizeof *o);
 }

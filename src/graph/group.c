@@ -372,3 +372,37 @@ sl_status sl_group_run(const sl_program *p, const sl_group *g,
   }
   return sl_poll(err, "run");
 }
+
+/* ---- behind a matrix product --------------------------------------------- */
+
+typedef struct tile_run {
+  const group_run *run;
+  sl_int columns; /* of the whole product */
+} tile_run;
+
+/* The group on one tile: whole rows are one range, pieces of rows several. */
+static void run_tile(void *ctx, sl_int i, sl_int m, sl_int j, sl_int n) {
+  const tile_run *t = ctx;
+  if (n == t->columns) {
+    run_range(t->run, i * n, (i + m) * n);
+    return;
+  }
+  for (sl_int k = i; k < i + m; k++) {
+    run_range(t->run, k * t->columns + j, k * t->columns + j + n);
+  }
+}
+
+sl_status sl_group_run_product(const sl_program *p, const sl_group *g,
+                               int32_t product, const sl_tensor *desc,
+                               sl_err *err) {
+  group_run run;
+  tile_run t = {.run = &run, .columns = desc[product].type.shape[1]};
+  const sl_int *in = sl_node_in(&p->g, product);
+  const sl_int *flag = sl_node_attr(&p->g, product);
+  sl_tensor out = desc[product];
+  bool called;
+  prepare(&run, p, g, desc);
+  SL_TRY(sl_matmul_then(&out, &desc[in[0]], &desc[in[1]], flag[0] != 0,
+                        flag[1] != 0, run_tile, &t, &called, err));
+  return called ? SL_OK : sl_group_run(p, g, desc, err);
+}

@@ -65,7 +65,8 @@ typedef struct sl_group {
   int16_t row[SL_GROUP_VALUES]; /* L1 row of a value, -1: in memory */
 } sl_group;
 
-/* What happens at one position. */
+/* What happens at one position. Both: a matrix product, each finished tile of
+** which goes through the group. */
 typedef struct sl_item {
   int32_t node;  /* run alone, or -1 */
   int32_t group; /* run, or -1 */
@@ -108,5 +109,9 @@ sl_status sl_layout(struct sl_program *p, sl_err *err);
 /* group.c: runs a group; desc[] holds the descriptors of all nodes. */
 sl_status sl_group_run(const struct sl_program *p, const sl_group *group,
                        const sl_tensor *desc, sl_err *err);
+/* A product and the group that follows it, tile by tile. */
+sl_status sl_group_run_product(const struct sl_program *p,
+                               const sl_group *group, int32_t product,
+                               const sl_tensor *desc, sl_err *err);
 
 #endif

@@ -116,6 +116,12 @@ sl_status sl_logsumexp(sl_tensor *out, const sl_tensor *in, int axis,
 sl_status sl_matmul(sl_tensor *out, const sl_tensor *a, const sl_tensor *b,
                     bool ta, bool tb, sl_err *err);
 
+/* The same for two axes, with sl_kern_gemm_then's call for each tile. */
+sl_status sl_matmul_then(sl_tensor *out, const sl_tensor *a,
+                         const sl_tensor *b, bool ta, bool tb,
+                         sl_tile_fn *then, void *ctx, bool *called,
+                         sl_err *err);
+
 /* idx: i64, 0-based, any shape, checked: out[.., idx.., ..] along axis
 ** (numpy's take); scatter adds upd into out (zeroed first) at idx, in order. */
 sl_status sl_gather(sl_tensor *out, const sl_tensor *x, const sl_tensor *idx,
