@@ -34,10 +34,10 @@ static __attribute__((noinline)) void square_block(sl_int n, double *v, sl_int p
 }
 
 /* |p| may exceed 2^53, where the parity that decides the sign is lost in the
-** conversion to double: hence the sign by hand. */
-static inline double pow_large(double x, sl_int p) {
-  const double r = v64_pow(fabs(x), (double)p);
-  return (p & 1) != 0 ? copysign(r, x) : r;
+** conversion y to double: hence the sign by hand. */
+static inline double pow_large(double x, double y, bool odd) {
+  const double r = v64_pow(fabs(x), y);
+  return odd ? copysign(r, x) : r;
 }
 
 static bool lost(double v) { /* x^|p| out of range */
@@ -51,7 +51,7 @@ static void invert_block(sl_int n, double *v, const double *x, sl_int p) {
     any |= lost(v[k]);
   }
   for (sl_int k = 0; k < n && any; k++) {
-    v[k] = lost(v[k]) ? pow_large(x[k], p) : 1.0 / v[k];
+    v[k] = lost(v[k]) ? pow_large(x[k], (double)p, p & 1) : 1.0 / v[k];
   }
   for (sl_int k = 0; k < n && !any; k++) {
     v[k] = 1.0 / v[k];
@@ -60,8 +60,10 @@ static void invert_block(sl_int n, double *v, const double *x, sl_int p) {
 
 static void pow_block(sl_int n, double *v, sl_int p) {
   if (p < -SQUARINGS || p > SQUARINGS) {
+    const double y = (double)p;
+    const bool odd = (p & 1) != 0;
     _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {
-      v[k] = pow_large(v[k], p);
+      v[k] = pow_large(v[k], y, odd);
     }
     return;
   }

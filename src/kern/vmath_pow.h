@@ -45,26 +45,43 @@ SL_VMATH v64_pair v64_log_pair(double x) {
 /* x^y for x > 0 finite, y finite */
 SL_VMATH double v64_pow_positive(double x, double y) {
   const v64_pair l = v64_log_pair(x);
-  const double p = y * l.hi, c = v64_clamp(p, -746, 710);
-  const double pl = __builtin_fma(y, l.hi, -p) + y * l.lo;
-  const v64_power e = v64_reduce(c);
+  const double p = y * l.hi, pl = __builtin_fma(y, l.hi, -p) + y * l.lo;
+  const v64_power e = v64_reduce(p);
   const v64_pair one = v64_sum(1, e.r);
   const double all = one.hi + e.t;
-  const double more = __builtin_fma(p == c ? pl : 0, all, one.lo + e.t);
-  return v64_scale(one.hi + more, e.k);
+  const double more = __builtin_fma(pl, all, one.lo + e.t);
+  const double r = v64_scale(one.hi + more, e.k);
+  const double q = p > 710 ? HUGE_VAL : r;
+  return p < -746 ? 0 : q;
 }
 
-SL_VMATH double v64_pow(double x, double y) {
+/* The same to more than the digits of f32, whose exponents magnify an error of
+** the logarithm 104 times at most. */
+SL_VMATH double v64_pow_rough(double x, double y) {
+  return v64_exp(y * v64_log(x));
+}
+
+/* x^y of r = |x|^y, r needed for finite x, y other than 0 alone */
+SL_VMATH double v64_pow_cases(double x, double y, double r) {
   const double a = __builtin_fabs(x), b = __builtin_fabs(y), inf = HUGE_VAL;
   const bool edge = (a == 0) | (a == inf) | (b == inf);
   const bool grows = (a > 1) == (y > 0); /* of an edge: inf, not 0 */
   const double h = 0.5 * y, limit = a == 1 ? 1 : (grows ? inf : 0);
   const bool whole = __builtin_rint(y) == y;
   const bool odd = whole & (__builtin_rint(h) != h);
-  const double r = edge ? limit : v64_pow_positive(a, y);
-  const double signedr = odd ? __builtin_copysign(r, x) : r;
+  const double s = edge ? limit : r;
+  const double signed_s = odd ? __builtin_copysign(s, x) : s;
   const bool undefined = (x < 0) & !whole & (a < inf);
-  const double v = undefined ? __builtin_nan("") : signedr;
+  const double v = undefined ? __builtin_nan("") : signed_s;
   const double w = ((x != x) | (y != y)) ? x + y : v;
   return ((x == 1) | (y == 0)) ? 1 : w;
+}
+
+SL_VMATH double v64_pow(double x, double y) {
+  return v64_pow_cases(x, y, v64_pow_positive(__builtin_fabs(x), y));
+}
+
+SL_VMATH float v32_pow(float x, float y) {
+  const double a = (double)x, b = (double)y;
+  return (float)v64_pow_cases(a, b, v64_pow_rough(__builtin_fabs(a), b));
 }
