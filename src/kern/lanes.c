@@ -149,6 +149,41 @@ ANY_FAR(float)
     }                                                                         \
   }
 
+/* n elements at distance s as a row: in place, or in the buffer. */
+#define ROW_OF(T)                                                      \
+  static const T *row_of_##T(sl_int n, const T *x, sl_int s, T *row) { \
+    if (s == 1) {                                                      \
+      return x;                                                        \
+    }                                                                  \
+    for (sl_int k = 0; k < n; k++) {                                   \
+      row[k] = x[k * s];                                               \
+    }                                                                  \
+    return row;                                                        \
+  }
+ROW_OF(double)
+ROW_OF(float)
+
+/* Long expressions of two operands: rows only, since the compilers split a loop
+** by the cases of an operand that does not vary rather than vectorise it. */
+#define LOOP_ROWS(fn, T, expr)                                         \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in, \
+                 const sl_int *si) {                                   \
+    T ra[BLOCK], rb[BLOCK], ro[BLOCK];                                 \
+    for (sl_int i = 0; i < n; i += BLOCK) {                            \
+      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                \
+      T *to = (T *)out + i * so, *o = so == 1 ? to : ro;               \
+      const T *a = row_of_##T(len, (const T *)in[0] + i * si[0], si[0], ra); \
+      const T *b = row_of_##T(len, (const T *)in[1] + i * si[1], si[1], rb); \
+      _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {           \
+        const T x = a[k], y = b[k];                                    \
+        o[k] = expr;                                                   \
+      }                                                                \
+      for (sl_int k = 0; k < len && so != 1; k++) {                    \
+        to[k * so] = o[k];                                             \
+      }                                                                \
+    }                                                                  \
+  }
+
 /* only `where` has three operands; its first is a mask */
 #define LOOP_3(fn, To, Ti, expr)                                              \
   static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
@@ -187,6 +222,9 @@ ANY_FAR(float)
 #define MAKE_FAR(name, arity, near, far, ei)  \
   LOOP_FAR(name##_f64, double, near, far)     \
   LOOP_FAR(name##_f32, float, near, far)
+#define MAKE_ROWS(name, arity, e64, e32, ei) \
+  LOOP_ROWS(name##_f64, double, e64)         \
+  LOOP_ROWS(name##_f32, float, e32)
 #define MAKE_ARITH(name, arity, e64, e32, ei) \
   MAKE_FLOAT(name, arity, e64, e32, ei)       \
   LOOP_##arity(name##_i64, sl_int, sl_int, ei)
@@ -214,6 +252,7 @@ ANY_FAR(float)
 
 #define COLUMNS_FLOAT(name) {NULL, NULL, name##_f32, name##_f64}
 #define COLUMNS_FAR(name) COLUMNS_FLOAT(name)
+#define COLUMNS_ROWS(name) COLUMNS_FLOAT(name)
 #define COLUMNS_ARITH(name) {NULL, name##_i64, name##_f32, name##_f64}
 #define COLUMNS_TEST(name) COLUMNS_FLOAT(name)
 #define COLUMNS_COMPARE(name) {name##_u8, name##_i64, name##_f32, name##_f64}
@@ -222,6 +261,7 @@ ANY_FAR(float)
 
 #define GIVES_FLOAT false
 #define GIVES_FAR false
+#define GIVES_ROWS false
 #define GIVES_ARITH false
 #define GIVES_TEST true
 #define GIVES_COMPARE true

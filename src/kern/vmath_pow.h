@@ -27,7 +27,7 @@ SL_VMATH v64_pair v64_product(v64_pair a, v64_pair b) {
 ** with x = 2^k (1 + f). */
 SL_VMATH v64_pair v64_log_pair(double x) {
   const bool small = x < 0x1p-1022;
-  const v64_split m = v64_split_of(small ? x * 0x1p54 : x);
+  const v64_split m = v64_split_of(x * (small ? 0x1p54 : 1));
   const double k = m.k - (small ? 54 : 0), f = m.m - 1;
   const v64_pair d = v64_sum(2, f);
   const double rc = 1 / d.hi, q = f * rc;
@@ -56,32 +56,13 @@ SL_VMATH double v64_pow_positive(double x, double y) {
 }
 
 /* The same to more than the digits of f32, whose exponents magnify an error of
-** the logarithm 104 times at most. */
+** the logarithm 104 times at most; x an f32, so never subnormal. */
 SL_VMATH double v64_pow_rough(double x, double y) {
-  return v64_exp(y * v64_log(x));
-}
-
-/* x^y of r = |x|^y, r needed for finite x, y other than 0 alone */
-SL_VMATH double v64_pow_cases(double x, double y, double r) {
-  const double a = __builtin_fabs(x), b = __builtin_fabs(y), inf = HUGE_VAL;
-  const bool edge = (a == 0) | (a == inf) | (b == inf);
-  const bool grows = (a > 1) == (y > 0); /* of an edge: inf, not 0 */
-  const double h = 0.5 * y, limit = a == 1 ? 1 : (grows ? inf : 0);
-  const bool whole = __builtin_rint(y) == y;
-  const bool odd = whole & (__builtin_rint(h) != h);
-  const double s = edge ? limit : r;
-  const double signed_s = odd ? __builtin_copysign(s, x) : s;
-  const bool undefined = (x < 0) & !whole & (a < inf);
-  const double v = undefined ? __builtin_nan("") : signed_s;
-  const double w = ((x != x) | (y != y)) ? x + y : v;
-  return ((x == 1) | (y == 0)) ? 1 : w;
+  const v64_split m = v64_split_of(x);
+  const v64_pair l = v64_log_sum(m.k, m.m - 1);
+  return v64_exp(y * (l.hi + l.lo));
 }
 
 SL_VMATH double v64_pow(double x, double y) {
   return v64_pow_cases(x, y, v64_pow_positive(__builtin_fabs(x), y));
-}
-
-SL_VMATH float v32_pow(float x, float y) {
-  const double a = (double)x, b = (double)y;
-  return (float)v64_pow_cases(a, b, v64_pow_rough(__builtin_fabs(a), b));
 }
