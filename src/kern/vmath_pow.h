@@ -23,8 +23,8 @@ SL_VMATH v64_pair v64_product(v64_pair a, v64_pair b) {
                            __builtin_fma(a.hi, b.lo, a.lo * b.hi)};
 }
 
-/* log x, x > 0: k log 2 + 2s + s^3 (2/3 + z ...), each term a pair, s = f/(2 + f)
-** with x = 2^k (1 + f). */
+/* log x, x > 0: k log 2 + 2s + s^3 (2/3 + z ...), each term a pair, with
+** x = 2^k (1 + f), s = f/(2 + f). */
 SL_VMATH v64_pair v64_log_pair(double x) {
   const bool small = x < 0x1p-1022;
   const v64_split m = v64_split_of(x * (small ? 0x1p54 : 1));
