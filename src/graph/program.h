@@ -51,7 +51,11 @@ typedef struct sl_gfold {
 
 /* Which axes the reductions of a group drop: the last ones or the first ones.
 ** The shape is seen as [outer x inner]. */
-typedef enum sl_sweep { SL_SWEEP_NONE, SL_SWEEP_INNER, SL_SWEEP_OUTER } sl_sweep;
+typedef enum sl_sweep {
+  SL_SWEEP_NONE,
+  SL_SWEEP_INNER,
+  SL_SWEEP_OUTER
+} sl_sweep;
 
 typedef struct sl_group {
   int32_t op, nop;   /* its operations in program.gop */
