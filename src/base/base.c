@@ -73,10 +73,11 @@ void *sl_realloc(void *p, sl_int bytes) {
 
 void sl_free(void *p) { free(p); }
 
-/* Kept blocks; a block's first 64 bytes hold its size. */
+/* Kept blocks, the oldest first; a block's first 64 bytes hold its size. */
 enum { TEMPS = 12, TEMP_BYTES = 64 << 20 };
 static struct {
   atomic_flag busy;
+  int count;
   sl_int bytes;
   void *block[TEMPS];
 } temps = {.busy = ATOMIC_FLAG_INIT};
@@ -92,23 +93,28 @@ static void temps_unlock(void) {
   atomic_flag_clear_explicit(&temps.busy, memory_order_release);
 }
 
+/* Takes block k out of the list. */
+static void *temps_remove(int k) {
+  sl_int *block = temps.block[k];
+  temps.count--;
+  for (int i = k; i < temps.count; i++) {
+    temps.block[i] = temps.block[i + 1];
+  }
+  temps.bytes -= *block;
+  return block;
+}
+
 /* The smallest kept block of that size and less than four times it. */
 static void *temps_find(sl_int bytes) {
   int best = -1;
-  for (int k = 0; k < TEMPS; k++) {
-    sl_int *size = temps.block[k];
-    if (size != NULL && *size >= bytes && *size / 4 <= bytes &&
+  for (int k = 0; k < temps.count; k++) {
+    const sl_int *size = temps.block[k];
+    if (*size >= bytes && *size / 4 <= bytes &&
         (best < 0 || *size < *(sl_int *)temps.block[best])) {
       best = k;
     }
   }
-  if (best < 0) {
-    return NULL;
-  }
-  sl_int *block = temps.block[best];
-  temps.block[best] = NULL;
-  temps.bytes -= *block;
-  return block;
+  return best < 0 ? NULL : temps_remove(best);
 }
 
 void *sl_temp_take(sl_int bytes) {
@@ -131,22 +137,30 @@ void *sl_temp_take(sl_int bytes) {
   return (char *)block + 64;
 }
 
+/* Keeps the block, and lets the oldest go where there is no room. */
 void sl_temp_give(void *p) {
   if (p == NULL) {
     return;
   }
   sl_int *block = (sl_int *)(void *)((char *)p - 64);
+  void *gone[TEMPS + 1];
+  int count = 0;
   temps_lock();
-  for (int k = 0; k < TEMPS && temps.bytes + *block <= TEMP_BYTES; k++) {
-    if (temps.block[k] == NULL) { /* room for it */
-      temps.block[k] = block;
-      temps.bytes += *block;
-      block = NULL;
-      break;
-    }
+  bool keep = *block <= TEMP_BYTES;
+  while (keep && (temps.count == TEMPS ||
+                  temps.bytes + *block > TEMP_BYTES)) {
+    gone[count++] = temps_remove(0);
+  }
+  if (keep) {
+    temps.block[temps.count++] = block;
+    temps.bytes += *block;
+  } else {
+    gone[count++] = block;
   }
   temps_unlock();
-  sl_free(block);
+  while (count > 0) {
+    sl_free(gone[--count]);
+  }
 }
 
 int64_t sl_malloc_count(void) { return atomic_load(&malloc_count); }
