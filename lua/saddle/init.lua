@@ -14,6 +14,7 @@ local origin = {
   grad = "transform", value_and_grad = "transform", jvp = "transform",
   vjp = "transform", hvp = "transform", hessian = "transform",
   jacobian = "transform", vmap = "transform", jit = "transform",
+  iterate = "transform",
   trace = "transform", objective = "nn", load = "file", save = "file",
 }
 

@@ -1,15 +1,18 @@
 -- objective.lua: what optimisers, finders and spectra work on: a scalar
--- function of a vector w [P] with value, gradient, Hessian-vector product and
--- Hessian, counting its evaluations. Two routes give the derivatives:
---   structure  plain feed-forward networks: the exact Hessian from per-layer
---              products (core.network)
---   graph      everything else: the transforms of a traced function
+-- function of a vector w [P] with value, gradient, Hessian-vector products and
+-- curvature matrices, counting its evaluations. Two routes (routes.lua) give
+-- the derivatives:
+--   structure  plain feed-forward networks: from per-layer products
+--   graph      everything else: the transforms of a traced function, matrices
+--              by blocks of Hessian-vector products
 -- With data the objective is
 --   mean over samples of loss(net(w, x_n), y_n)  +  (l2/2) |w|^2,
 -- the second term over all parameters, biases too.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local lossmod = require "saddle.nn.loss"
+local point = require "saddle.point"
+local routes = require "saddle.routes"
 local symmetry = require "saddle.nn.symmetry"
 
 local tensor, none = core.tensor, opt.none
@@ -30,7 +33,9 @@ local function number(v, where)
   return v:item()
 end
 
-local function vector(w, dim, name, where)
+-- w as a vector of the objective's dtype.
+local function vector(self, w, name, where)
+  local dim = self.size
   if type(w) == "table" then w = tensor(w) end
   if not opt.is_tensor(w) then
     core.fail(("%s: %s: expected a tensor of %d numbers, got %s")
@@ -38,10 +43,14 @@ local function vector(w, dim, name, where)
   end
   local s = w.shape
   if #s ~= 1 or s[1] ~= dim then
-    core.fail(("%s: %s: expected [%d] f64, got %s")
-              :format(where, name, dim, lossmod.shape_text(w)))
+    core.fail(("%s: %s: expected [%d] %s, got %s")
+              :format(where, name, dim, self.dtype, lossmod.shape_text(w)))
   end
-  return w:to("f64")
+  return w:to(self.dtype)
+end
+
+local function count(self, what, n)
+  self.counts[what] = (self.counts[what] or 0) + (n or 1)
 end
 
 -- ---- methods ---------------------------------------------------------------
@@ -49,9 +58,22 @@ end
 -- Number of parameters.
 function Objective:dim() return self.size end
 
--- "structure" or "graph": how derivatives are taken; "user" where the caller
--- gave the Hessian.
-function Objective:path() return self.route end
+local QUANTITIES = {"block_diagonal", "gauss_newton", "gauss_newton_diagonal",
+  "grad", "hessian", "hessian_block", "hessian_diagonal", "hvp", "hvps",
+  "sample_grads", "second_moment", "value"}
+
+-- How derivatives are taken: "structure", "graph", or "user" where the caller
+-- gave the Hessian. Of one quantity, path("hessian"), the same; nil for what
+-- the objective does not have. By "graph" matrices are had from blocks of
+-- Hessian-vector products.
+function Objective:path(quantity)
+  if quantity == nil then return self.route end
+  opt.choice(quantity, QUANTITIES, "path: quantity")
+  local name = quantity == "block_diagonal" and "hessian_block" or quantity
+  if not self.fn[name] then return nil end
+  return self.fn.given and self.fn.given[name] and "user"
+    or self.route == "user" and "graph" or self.route
+end
 
 -- The objective as a plain function of w that can be traced: what an objective
 -- is when it is called, obj(w), or given symbolic parameters.
@@ -70,14 +92,14 @@ function Objective:__call(w) return self:value(w) end
 
 function Objective:value(w)
   if symbolic(w) then return self:traced()(w) end
-  w = vector(w, self.size, "w", "value")
+  w = vector(self, w, "w", "value")
   self.counts.value = self.counts.value + 1
   return number(self.fn.value(w), "value")
 end
 
 function Objective:grad(w)
   if symbolic(w) then return transform().grad(self:traced())(w) end
-  w = vector(w, self.size, "w", "grad")
+  w = vector(self, w, "w", "grad")
   self.counts.grad = self.counts.grad + 1
   return self.fn.grad(w)
 end
@@ -85,7 +107,7 @@ end
 -- Value and gradient of one pass.
 function Objective:value_grad(w)
   if symbolic(w) then return transform().value_and_grad(self:traced())(w) end
-  w = vector(w, self.size, "w", "value_grad")
+  w = vector(self, w, "w", "value_grad")
   self.counts.value = self.counts.value + 1
   self.counts.grad = self.counts.grad + 1
   local value, grad = self.fn.value_grad(w)
@@ -95,18 +117,111 @@ end
 -- H v.
 function Objective:hvp(w, v)
   if symbolic(w, v) then return transform().hvp(self:traced(), w, v) end
-  w = vector(w, self.size, "w", "hvp")
-  v = vector(v, self.size, "v", "hvp")
+  w = vector(self, w, "w", "hvp")
+  v = vector(self, v, "v", "hvp")
   self.counts.hvp = self.counts.hvp + 1
   return self.fn.hvp(w, v)
 end
 
+-- The rows of V [k x P] multiplied by H, in blocks that share their passes.
+function Objective:hvps(w, V)
+  w = vector(self, w, "w", "hvps")
+  if type(V) == "table" then V = tensor(V) end
+  local s = opt.is_tensor(V) and V.shape or {}
+  if #s ~= 2 or s[2] ~= self.size then
+    core.fail(("hvps: V: expected [k x %d] %s, got %s"):format(self.size,
+      self.dtype, opt.show(V)))
+  end
+  count(self, "hvp", s[1])
+  return self.fn.hvps(w, V:to(self.dtype))
+end
+
+-- The objective at w, kept for many products: p:value(), p:grad(), p:hvp(v),
+-- p:hvps(V). On the route by structure the passes at w are kept, unless they
+-- take more than `memory` bytes (1 GiB): p.cached and p.bytes tell.
+function Objective:at(w, opts)
+  local o = opt.check(opts, {memory = 2 ^ 30}, "at")
+  if type(o.memory) ~= "number" or not (o.memory >= 0) then
+    core.fail("at: memory: expected a number of bytes, got "
+              .. opt.show(o.memory))
+  end
+  return point.make(self, vector(self, w, "w", "at"), o.memory)
+end
+
+-- ---- curvature -------------------------------------------------------------
+
 -- H [P x P], symmetric to the last bit.
 function Objective:hessian(w)
   if symbolic(w) then return transform().hessian(self:traced(), w) end
-  w = vector(w, self.size, "w", "hessian")
-  self.counts.hessian = self.counts.hessian + 1
+  w = vector(self, w, "w", "hessian")
+  count(self, "hessian")
   return self.fn.hessian(w)
+end
+
+-- What the objective cannot have, and why.
+local function needs(self, what, name)
+  if not self.fn[what] then
+    core.fail(name .. ": the objective was made from a function: it has no "
+              .. (what == "hessian_block" and "layers" or "outputs"))
+  end
+end
+
+-- J' C J + l2 I, mean over samples: J the derivatives of the network's
+-- outputs, C the loss' second derivatives in them. Symmetric to the last bit.
+function Objective:gauss_newton(w)
+  needs(self, "gauss_newton", "gauss_newton")
+  w = vector(self, w, "w", "gauss_newton")
+  count(self, "gauss_newton")
+  return self.fn.gauss_newton(w)
+end
+
+local function layer(self, l, name, where)
+  local n = math.tointeger(l)
+  if not n or n < 1 or n > self.layers then
+    core.fail(("%s: %s: expected a layer, 1 to %d, got %s"):format(where, name,
+      self.layers, opt.show(l)))
+  end
+  return n
+end
+
+-- The block of H of the rows of layer l, the columns of layer m (l).
+function Objective:hessian_block(w, l, m)
+  needs(self, "hessian_block", "hessian_block")
+  w = vector(self, w, "w", "hessian_block")
+  l = layer(self, l, "l", "hessian_block")
+  m = m == nil and l or layer(self, m, "m", "hessian_block")
+  count(self, "hessian_block")
+  if l < m then return self.fn.hessian_block(w, m, l):t():contiguous() end
+  return self.fn.hessian_block(w, l, m)
+end
+
+-- A list of the blocks of H of each layer with itself.
+function Objective:block_diagonal(w)
+  needs(self, "hessian_block", "block_diagonal")
+  local blocks = {}
+  for l = 1, self.layers do blocks[l] = self:hessian_block(w, l) end
+  return blocks
+end
+
+-- The diagonal of H [P].
+function Objective:hessian_diagonal(w)
+  w = vector(self, w, "w", "hessian_diagonal")
+  count(self, "hessian_diagonal")
+  return self.fn.hessian_diagonal(w)
+end
+
+-- The diagonal of the Gauss-Newton matrix [P].
+function Objective:gauss_newton_diagonal(w)
+  needs(self, "gauss_newton_diagonal", "gauss_newton_diagonal")
+  w = vector(self, w, "w", "gauss_newton_diagonal")
+  count(self, "gauss_newton_diagonal")
+  return self.fn.gauss_newton_diagonal(w)
+end
+
+-- Numbers of negative, zero and positive eigenvalues of H - shift I, by LDL';
+-- options as of linalg.inertia: shift = 0, tol.
+function Objective:inertia(w, opts)
+  return core.linalg.inertia(self:hessian(w), opts)
 end
 
 local function needs_data(self, what)
@@ -120,9 +235,19 @@ end
 -- the rows is the gradient.
 function Objective:sample_grads(w)
   needs_data(self, "sample_grads")
-  w = vector(w, self.size, "w", "sample_grads")
+  w = vector(self, w, "w", "sample_grads")
   self.counts.sample_grads = self.counts.sample_grads + 1
   return self.fn.sample_grads(w)
+end
+
+-- The mean over samples of g_n g_n' [P x P], g_n the rows of sample_grads;
+-- centered: of (g_n - g)(g_n - g)', g their mean.
+function Objective:second_moment(w, opts)
+  needs_data(self, "second_moment")
+  local o = opt.check(opts, {centered = false}, "second_moment")
+  w = vector(self, w, "w", "second_moment")
+  count(self, "second_moment")
+  return self.fn.second_moment(w, o.centered and true or false)
 end
 
 -- The same objective on some of the samples: idx is a table or tensor of
@@ -165,7 +290,7 @@ end
 -- Outputs of the network on the objective's data.
 function Objective:outputs(w)
   needs_data(self, "outputs")
-  return self.net:apply(vector(w, self.size, "w", "outputs"), self.x)
+  return self.net:apply(vector(self, w, "w", "outputs"), self.x)
 end
 
 -- Share of misclassified samples: the largest output against the label; for
@@ -188,7 +313,7 @@ end
 -- is known to be invariant: at a critical point they are in the null space of
 -- the Hessian. k may be 0.
 function Objective:symmetries(w)
-  w = vector(w, self.size, "w", "symmetries")
+  w = vector(self, w, "w", "symmetries")
   local rows = self.fn.symmetries and self.fn.symmetries(w)
   return symmetry.orthonormal(rows, self.size, symmetry.least(w))
 end
@@ -203,108 +328,43 @@ end
 
 opt.class(Objective, "objective")
 
--- ---- routes ----------------------------------------------------------------
+-- ---- making ----------------------------------------------------------------
 
 local function new(fields)
   fields.counts = {value = 0, grad = 0, hvp = 0, hessian = 0, sample_grads = 0}
   return setmetatable(fields, Objective)
 end
 
-local function by_structure(net, plan, loss, l2, x, labels, targets)
-  local c = core.network.new{
-    sizes = plan.sizes, activations = plan.activations, bias = plan.bias,
-    loss = loss.name, l2 = l2,
-  }
-  local y = labels or targets
-  return {
-    value = function(w) return c:value(w, x, y) end,
-    grad = function(w) return (select(2, c:value_grad(w, x, y))) end,
-    value_grad = function(w) return c:value_grad(w, x, y) end,
-    hvp = function(w, v) return c:hvp(w, v, x, y) end,
-    hessian = function(w) return c:hessian(w, x, y) end,
-    sample_grads = function(w) return c:sample_grads(w, x, y) end,
-  }
-end
-
--- The transforms of a traced scalar function f.
-local function by_graph(f)
-  local t = transform()
-  local grad, both = t.grad(f), t.value_and_grad(f)
-  return {
-    value = f,
-    grad = grad,
-    value_grad = both,
-    hvp = function(w, v) return t.hvp(f, w, v) end,
-    hessian = function(w)
-      local h = t.hessian(f, w)
-      return (h + h:t()) * 0.5
-    end,
-  }
-end
-
-local function network_function(net, loss, l2, x, targets)
-  return function(w)
-    local v = loss.mean(net:apply(w, x), targets)
-    if l2 > 0 then v = v + (l2 / 2) * (w * w):sum() end
-    return v
-  end
-end
-
-local function network_by_graph(net, loss, l2, x, targets)
-  local fn = by_graph(network_function(net, loss, l2, x, targets))
-  function fn.sample_grads(w)
-    local t = transform()
-    local function one(xi, yi)
-      local d, c = xi.shape[1], yi.shape[1]
-      xi, yi = xi:reshape(1, d), yi:reshape(1, c)
-      return t.grad(function(u)
-        return loss.mean(net:apply(u, xi), yi)
-      end)(w)
-    end
-    local g = t.vmap(one)(x, targets)
-    return l2 > 0 and g + l2 * w or g
-  end
-  return fn
-end
-
--- The route is structure when core.network covers the net and the loss.
-local function plan_of(net, loss, labels)
-  if not core.network or (loss.name == "cross_entropy" and not labels) then
-    return nil
-  end
-  return net:structure()
-end
-
--- An objective with proto's net, loss and l2 on checked data x and y (labels
--- i64 [N], or targets).
+-- An objective with proto's net, loss, l2 and dtype on checked data x and y
+-- (labels i64 [N], or targets).
 function M.build(proto, x, y)
-  local net, loss, l2 = proto.net, proto.loss, proto.l2
-  local n = x.shape[1]
+  local net, loss, n = proto.net, proto.loss, x.shape[1]
   local labels = loss.name == "cross_entropy" and #y.shape == 1 and y or nil
-  local plan = not proto.force_graph and plan_of(net, loss, labels) or nil
-  local targets = y
-  if labels and not plan then
-    targets = loss.targets(y, n, proto.outputs_n, "objective")
+  local plan = not proto.force_graph and routes.plan_of(net, loss, labels)
+    or nil
+  local function targets()
+    return labels and loss.targets(y, n, proto.outputs_n, "objective")
+      :to(proto.dtype) or y
   end
-  local fn = plan
-    and by_structure(net, plan, loss, l2, x, labels, targets)
-    or network_by_graph(net, loss, l2, x, targets)
+  local fn = plan and routes.by_structure(plan, loss, proto.l2, x, y)
+    or routes.network_by_graph(net, loss, proto.l2, x, targets())
   local self = new{
-    net = net, loss = loss, l2 = l2, x = x, labels = labels,
-    targets = not labels and targets or nil, samples = n, fn = fn,
+    net = net, loss = loss, l2 = proto.l2, x = x, labels = labels,
+    targets = not labels and y or nil, samples = n, fn = fn,
     size = net:dim(), route = plan and "structure" or "graph",
     outputs_n = proto.outputs_n, force_graph = proto.force_graph,
+    dtype = proto.dtype, layers = plan and #plan.activations
+      or routes.layer_count(net),
   }
   fn.plain = plan and function()
-    return network_function(net, loss, l2, x,
-      labels and loss.targets(y, n, proto.outputs_n, "objective") or targets)
+    return routes.network_function(net, loss, proto.l2, x, targets())
   end
   fn.symmetries = function(w) return symmetry.of_network(self, w) end
   return self
 end
 
--- Inputs as f64 [N x features], contiguous and finite.
-local function check_inputs(x, nin)
+-- Inputs as [N x features] of that dtype, contiguous and finite.
+local function check_inputs(x, nin, dtype)
   if type(x) == "table" then x = tensor(x) end
   if not opt.is_tensor(x) then
     core.fail("objective: data.x: expected a tensor, got " .. opt.show(x))
@@ -321,7 +381,7 @@ local function check_inputs(x, nin)
     core.fail(("objective: data.x: the network takes %d features, got %s")
               :format(nin, lossmod.shape_text(x)))
   end
-  x = x:to("f64"):contiguous()
+  x = x:to(dtype):contiguous()
   if not x:isfinite():all() then
     core.fail("objective: data.x: there is a NaN or an infinity")
   end
@@ -338,7 +398,8 @@ local function field(data, key)
 end
 
 local function from_network(net, data, loss, opts)
-  local o = opt.check(opts, {l2 = 0, path = none}, "objective")
+  local o = opt.check(opts, {l2 = 0, path = none, dtype = "f64"},
+                      "objective")
   if type(o.l2) ~= "number" or not (o.l2 >= 0 and o.l2 < math.huge) then
     core.fail("objective: l2: expected a finite number >= 0, got "
               .. opt.show(o.l2))
@@ -346,20 +407,24 @@ local function from_network(net, data, loss, opts)
   if o.path then
     opt.choice(o.path, {"graph", "structure"}, "objective: path")
   end
+  opt.choice(o.dtype, {"f64", "f32"}, "objective: dtype")
   loss = lossmod.get(loss or "cross_entropy", "objective")
   local nin, nout = net:ends()
-  local x = check_inputs(field(data, "x"), nin)
+  local x = check_inputs(field(data, "x"), nin, o.dtype)
   local n = x.shape[1]
-  nout = nout or net:apply(tensor.zeros{net:dim()}, x[{"1:1"}]).shape[2]
+  nout = nout or net:apply(tensor.zeros{net:dim(), dtype = o.dtype},
+                           x[{"1:1"}]).shape[2]
   local y, labels = field(data, "y"), nil
   if type(y) == "table" then y = tensor(y) end
   if loss.name == "cross_entropy" and type(y) == "userdata"
       and #y.shape == 1 then
     labels = lossmod.labels(y, n, nout, "objective")
   end
-  y = labels or loss.targets(y, n, nout, "objective"):contiguous()
+  y = labels or loss.targets(y, n, nout, "objective"):to(o.dtype)
+    :contiguous()
   local self = M.build({net = net, loss = loss, l2 = o.l2, outputs_n = nout,
-                        force_graph = o.path == "graph"}, x, y)
+                        force_graph = o.path == "graph", dtype = o.dtype},
+                       x, y)
   if o.path == "structure" and self.route ~= "structure" then
     core.fail("objective: path: this network or loss has no structured "
               .. "Hessian")
@@ -378,25 +443,33 @@ local function from_function(f, opts)
     core.fail("objective: dim: expected the number of parameters, got "
               .. opt.show(o.dim))
   end
-  local fn = by_graph(f)
+  local fn = routes.by_graph(f)
+  fn.given = {}
   if o.grad then
     fn.grad = o.grad
     fn.value_grad = function(w) return f(w), o.grad(w) end
+    fn.given.grad = true
+  end
+  if o.hvp or o.hessian then
+    fn.hvp = o.hvp or function(w, v) return o.hessian(w):mv(v) end
+    fn.hvps = routes.one_by_one(fn.hvp)
+    fn.given.hvp, fn.given.hvps = true, true
   end
   if o.hessian then
     fn.hessian = o.hessian
-    fn.hvp = function(w, v) return o.hessian(w):mv(v) end
+    fn.hessian_diagonal = function(w) return o.hessian(w):diag() end
+    fn.given.hessian, fn.given.hessian_diagonal = true, true
   end
-  fn.hvp = o.hvp or fn.hvp
   local s = o.symmetries
   fn.symmetries = type(s) == "userdata" and function() return s end or s
-  return new{fn = fn, size = dim, l2 = 0,
+  return new{fn = fn, size = dim, l2 = 0, dtype = "f64",
              route = o.hessian and "user" or "graph"}
 end
 
 function M.is(obj) return getmetatable(obj) == Objective end
 
--- make(net, data, loss, {l2 = 0, path = "graph"}) or make(f, {dim = n, ...}).
+-- make(net, data, loss, {l2 = 0, dtype = "f64", path = "graph"}) or
+-- make(f, {dim = n, ...}). dtype = "f32": data, w and all results are f32.
 -- path = "graph" refuses the structured Hessian (to check one by the other).
 function M.make(first, ...)
   if type(first) == "function" then return from_function(first, ...) end

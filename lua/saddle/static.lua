@@ -216,13 +216,36 @@ local function jit_arguments(trees, x)
   return table.unpack(out, 1, #trees)
 end
 
+-- Is every argument a leaf, and every result? Then C alone serves a call.
+local function is_flat(t, trees)
+  for _, tree_of in ipairs(trees) do
+    if tree_of.node ~= 1 then
+      return false
+    end
+  end
+  if not t.many then
+    return t.ytree == 1
+  end
+  for i = 1, t.many do
+    if t.ytree[i] ~= i then
+      return false
+    end
+  end
+  return t.many == #t.y
+end
+
 local function jit_entry(f, leaves, trees)
   local t = trace_static(f, "jit", leaves, G.like, function(x)
     return jit_arguments(trees, x)
   end)
   t.held = trees -- keeps what the key names by address
   if not G.symbolic(t.tr) then
-    t.program = G.compile(t.tr, t.y)
+    t.program = G.compile(t.tr, t.y, is_flat(t, trees))
+    local numbers = {}
+    for i, leaf in ipairs(leaves) do
+      numbers[i] = is_number(leaf)
+    end
+    t.program:numbers(numbers)
   end
   return t
 end
@@ -240,9 +263,12 @@ end
 
 local KEPT = 64 -- compiled forms of one function; the oldest goes
 
-local Compiled = {__name = "jit"}
+-- The call is jit_call, in C: it runs self.last when the arguments are of its
+-- types, and falls back on self:slow(...).
+local Compiled = {__name = "jit", __call = G.jit_call}
+Compiled.__index = Compiled
 
-function Compiled:__call(...)
+function Compiled:slow(...)
   local n = select("#", ...)
   local key, leaves, trees = signature({...}, n)
   local t = self.entries[key]
@@ -260,7 +286,14 @@ function Compiled:__call(...)
   if symbolic or not t.program then
     return results(t, G.splice(t.tr, t.y, leaves), 1)
   end
+  self.last = t.program
   return results(t, t.program:run(leaves), 1)
+end
+
+--- program(f): the program of f last run, whose stats() tell where its time
+--- goes; nil before the first call
+function Compiled:program()
+  return self.last
 end
 
 function Compiled:__tostring()
@@ -278,6 +311,116 @@ end
 function M.jit(f)
   check_function(f, "jit")
   return setmetatable({f = f, entries = {}, keys = {}}, Compiled)
+end
+
+-- ---- iterate ----------------------------------------------------------------
+
+local ITERATE_OPTIONS = {every = 0, lanes = false}
+
+local function count(value, name, least)
+  local n = math.tointeger(value)
+  if n == nil or n < least then
+    core.fail(("iterate: %s: expected an integer >= %d, got %s")
+      :format(name, least, tostring(value)))
+  end
+  return n
+end
+
+-- State leaves as tensors of their own storage; the number of lanes, 0 for
+-- none.
+local function state_leaves(leaves, lanes)
+  local size
+  for i, leaf in ipairs(leaves) do
+    leaf = is_number(leaf) and core.tensor(leaf + 0.0) or leaf
+    local text, shape, dtype = G.type(leaf)
+    if G.issymbolic(leaf) then
+      core.fail("iterate: argument 2: expected concrete tensors: inside a " ..
+        "traced function write the loop in Lua")
+    end
+    if dtype ~= "f64" and dtype ~= "f32" then
+      core.fail(("iterate: argument 2: expected f64 or f32, leaf %d is %s")
+        :format(i, text))
+    end
+    if lanes and (shape[1] == nil or (size and shape[1] ~= size)) then
+      core.fail(("iterate: argument 2: leaf %d is %s: with lanes, axis 1 of " ..
+        "every leaf is the lane%s"):format(i, text,
+        size and (", of which the first has " .. size) or ""))
+    end
+    size = lanes and shape[1] or nil
+    leaves[i] = leaf:contiguous()
+  end
+  return size or 0
+end
+
+-- What the step returns must have the structure and the types of the state.
+local function check_step(t, stree)
+  if not tree.same(t.ytree, stree) or t.many then
+    core.fail("iterate: the step must return a state of the structure it was " ..
+      "given")
+  end
+  for i, y in ipairs(t.y) do
+    local got, want = G.type(y), G.type(t.x[i])
+    if got ~= want then
+      core.fail(("iterate: the step must return the types it was given: " ..
+        "leaf %d is %s, it returns %s"):format(i, want, got))
+    end
+  end
+end
+
+-- The trace of a step for all lanes at once, where one for each cannot be had.
+local function widen(t, leaves, lanes)
+  local n = #leaves
+  local wide = {}
+  for i, leaf in ipairs(leaves) do
+    wide[i] = G.like(t.tr, leaf)
+  end
+  local narrow = table.move(t.x, 1, n, 1, {})
+  return G.batch(t.tr, lanes, narrow, wide, t.y)
+end
+
+--- iterate(step, state, n, {every = k, lanes = false}) -> the state after n
+--- steps; with every = k also the states after k, 2k, ... steps, stacked on a
+--- new first axis. step(state, made) is traced once, as jit does; made is the
+--- number of steps made before, from 0. The state is a tensor, a number or a
+--- table of them. With lanes = true axis 1 of every state tensor counts lanes,
+--- each of which goes its own way, and the step is written for one lane.
+function M.iterate(step, state, n, opts)
+  check_function(step, "iterate")
+  opts = require "saddle.opt".check(opts, ITERATE_OPTIONS, "iterate")
+  n = count(n, "argument 3", 0)
+  local every = count(opts.every, "option every", 0)
+  local leaves, stree = flatten(state, "iterate: argument 2")
+  local numbers = {}
+  for i, leaf in ipairs(leaves) do
+    numbers[i] = is_number(leaf)
+  end
+  local lanes = state_leaves(leaves, opts.lanes)
+  local inputs = table.move(leaves, 1, #leaves, 1, {})
+  inputs[#inputs + 1] = 0.0 -- the clock
+  local t = trace_static(step, "iterate", inputs, function(tr, leaf, i)
+    return (opts.lanes and i <= #leaves and G.lane or G.like)(tr, leaf)
+  end, function(x)
+    return unflatten(stree, x), x[#x]
+  end)
+  check_step(t, stree)
+  if G.symbolic(t.tr) then
+    core.fail("iterate: the step refers to a symbolic tensor of an outer " ..
+      "function: inside a traced function write the loop in Lua")
+  end
+  local final, path = G.iterate(t.tr, t.y, leaves, n, every, lanes, #inputs)
+  if final == nil then
+    -- unbound narrow inputs stand before the wide ones
+    local y = widen(t, leaves, lanes)
+    final, path = G.iterate(t.tr, y, leaves, n, every, 0, #inputs, #inputs)
+  end
+  for i = 1, #leaves do
+    final[i] = numbers[i] and final[i]:item() or final[i]
+  end
+  final = unflatten(stree, final)
+  if every == 0 then
+    return final
+  end
+  return final, unflatten(stree, path)
 end
 
 local Trace = {__name = "trace"}

@@ -19,9 +19,15 @@ end
 
 -- A traced call: tr, the graph; x, the symbolic leaves of the first argument;
 -- y, those of the result; and the structures and original leaves of both.
--- Several results are a table of them, and t.many their number.
+-- Several results are a table of them, and t.many their number. Without f the
+-- values given are the results of a call that was made already.
 function M.finish(t, f, where, ...)
-  local out = table.pack(f(...))
+  local out
+  if f then
+    out = table.pack(f(...))
+  else
+    out = table.pack(...)
+  end
   G.close(t.tr)
   t.many = out.n > 1 and out.n
   out = t.many and table.move(out, 1, out.n, 1, {}) or out[1]

@@ -18,9 +18,17 @@ local check_function, finish = tracing.check_function, tracing.finish
 local is_number, scalar, results =
   tracing.is_number, tracing.scalar, tracing.results
 
-local M = {vmap = static.vmap, jit = static.jit, trace = static.trace}
+local M = {vmap = static.vmap, jit = static.jit, trace = static.trace,
+           iterate = static.iterate}
 
 -- ---- tracing ---------------------------------------------------------------
+
+local function one_value(t, where)
+  if t.many then
+    core.fail(("%s: the function must return one value, got %d; " ..
+      "a table may hold several"):format(where, t.many))
+  end
+end
 
 -- Traces f(w, ...) with w symbolic; further arguments are passed as they are.
 local function trace(f, where, w, ...)
@@ -30,10 +38,7 @@ local function trace(f, where, w, ...)
     t.x[i] = G.input(t.tr, leaf)
   end
   finish(t, f, where, unflatten(t.xtree, t.x), ...)
-  if t.many then
-    core.fail(("%s: the function must return one value, got %d; " ..
-      "a table may hold several"):format(where, t.many))
-  end
+  one_value(t, where)
   return t
 end
 
@@ -118,25 +123,40 @@ local function gradient_nodes(t, where)
   return filled(t, G.vjp(t.tr, t.x, t.y, {one}), t.x)
 end
 
+-- The long way of grad and value_and_grad, for what G.gradient leaves: without
+-- a trace, everything; with one, f's results at the symbolic x, which stands
+-- for the tensor w.
+local function gradient_rest(f, where, with_value)
+  return function(tr, ...)
+    local t
+    if tr == nil then
+      t = trace(f, where, ...)
+    else
+      local x, w = ...
+      t = tracing.finish({tr = tr, x = {x}, leaves = {w}, xtree = 1}, nil,
+        where, select(3, ...))
+      one_value(t, where)
+    end
+    local g = gradient_nodes(t, where)
+    local values = G.run(t.tr, with_value and append(t.y, g) or g)
+    if with_value then
+      return scalar(values[1]), mirror(t, values, 2)
+    end
+    return mirror(t, values, 1)
+  end
+end
+
 --- value_and_grad(f)(w, ...) -> f(w, ...), gradient in the shape of w
 function M.value_and_grad(f)
   check_function(f, "value_and_grad")
-  return function(w, ...)
-    local t = trace(f, "value_and_grad", w, ...)
-    local g = gradient_nodes(t, "value_and_grad")
-    local values = G.run(t.tr, append(t.y, g))
-    return scalar(values[1]), mirror(t, values, 2)
-  end
+  return G.gradient(f, gradient_rest(f, "value_and_grad", true), true)
 end
 
 --- grad(f)(w, ...) -> gradient in the shape of w. f returns one number;
 --- further arguments are held constant.
 function M.grad(f)
   check_function(f, "grad")
-  return function(w, ...)
-    local t = trace(f, "grad", w, ...)
-    return mirror(t, G.run(t.tr, gradient_nodes(t, "grad")), 1)
-  end
+  return G.gradient(f, gradient_rest(f, "grad", false), false)
 end
 
 --- jvp(f, w, v) -> f(w), its derivative along v

@@ -50,6 +50,10 @@ int app_run_script(lua_State *L, char **argv);
 ** the program once more. */
 void app_settle_environment(char **argv);
 
+/* app_new_state: luaL_newstate with an allocator for many small blocks; NULL
+** when there is no memory. */
+lua_State *app_new_state(void);
+
 /* app_find_lua: appends to package.path the folder that holds
 ** saddle/init.lua, found from the place of the running binary. */
 void app_find_lua(lua_State *L);

@@ -112,7 +112,7 @@ int main(int argc, char **argv) {
     app_name = argv[0];
   }
   keep_freed_pages();
-  lua_State *L = luaL_newstate();
+  lua_State *L = app_new_state();
   if (L == NULL) {
     app_complain("cannot create state: not enough memory");
     return EXIT_FAILURE;

@@ -73,6 +73,82 @@ void *sl_realloc(void *p, sl_int bytes) {
 
 void sl_free(void *p) { free(p); }
 
+/* Kept blocks; a block's first 64 bytes hold its size. */
+enum { TEMPS = 12, TEMP_BYTES = 64 << 20 };
+static struct {
+  atomic_flag busy;
+  sl_int bytes;
+  void *block[TEMPS];
+} temps = {.busy = ATOMIC_FLAG_INIT};
+
+static void temps_lock(void) {
+  while (atomic_flag_test_and_set_explicit(&temps.busy,
+                                           memory_order_acquire)) {
+    sched_yield();
+  }
+}
+
+static void temps_unlock(void) {
+  atomic_flag_clear_explicit(&temps.busy, memory_order_release);
+}
+
+/* The smallest kept block of that size and less than four times it. */
+static void *temps_find(sl_int bytes) {
+  int best = -1;
+  for (int k = 0; k < TEMPS; k++) {
+    sl_int *size = temps.block[k];
+    if (size != NULL && *size >= bytes && *size / 4 <= bytes &&
+        (best < 0 || *size < *(sl_int *)temps.block[best])) {
+      best = k;
+    }
+  }
+  if (best < 0) {
+    return NULL;
+  }
+  sl_int *block = temps.block[best];
+  temps.block[best] = NULL;
+  temps.bytes -= *block;
+  return block;
+}
+
+void *sl_temp_take(sl_int bytes) {
+  if (bytes < 0 || bytes > INT64_MAX - 256) {
+    return NULL;
+  }
+  sl_int *block = NULL;
+  if (atomic_load(&malloc_fail) == 0) { /* else every taking may fail */
+    temps_lock();
+    block = temps_find(bytes);
+    temps_unlock();
+  }
+  if (block == NULL) {
+    block = sl_malloc_aligned(bytes + 64);
+    if (block == NULL) {
+      return NULL;
+    }
+    *block = bytes;
+  }
+  return (char *)block + 64;
+}
+
+void sl_temp_give(void *p) {
+  if (p == NULL) {
+    return;
+  }
+  sl_int *block = (sl_int *)(void *)((char *)p - 64);
+  temps_lock();
+  for (int k = 0; k < TEMPS && temps.bytes + *block <= TEMP_BYTES; k++) {
+    if (temps.block[k] == NULL) { /* room for it */
+      temps.block[k] = block;
+      temps.bytes += *block;
+      block = NULL;
+      break;
+    }
+  }
+  temps_unlock();
+  sl_free(block);
+}
+
 int64_t sl_malloc_count(void) { return atomic_load(&malloc_count); }
 
 void sl_malloc_fail_at(int64_t k) { atomic_store(&malloc_fail, k); }

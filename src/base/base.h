@@ -51,6 +51,11 @@ void *sl_malloc(sl_int bytes);
 void *sl_malloc_aligned(sl_int bytes);
 void *sl_realloc(void *p, sl_int bytes);
 void sl_free(void *p);
+/* sl_temp_take, sl_temp_give: a 64-byte aligned block for the duration of one
+** operation. Blocks given back are kept for the next, up to a bound, so that an
+** operation that is repeated allocates once. Any thread. */
+void *sl_temp_take(sl_int bytes);
+void sl_temp_give(void *p);
 int64_t sl_malloc_count(void);
 void sl_malloc_fail_at(int64_t k);
 

@@ -52,6 +52,11 @@ void sl_apply_setup(void) {
   }
 }
 
+/* Does it take floats to floats of the same dtype? */
+static bool is_real(sl_op op) {
+  return rules[op] == R_ARITH || rules[op] == R_FLOAT;
+}
+
 /* ---- operands ------------------------------------------------------------ */
 
 /* What sl_apply knows of one operand. A number is a 0-d tensor whose element
@@ -71,22 +76,25 @@ typedef struct operand {
 } operand;
 
 bool sl_value_type(lua_State *L, int idx, sl_type *type) {
-  const sl_tensor *t = sl_totensor(L, idx);
+  sl_object *o = sl_toobject(L, idx);
+  const sl_tensor *t = sl_object_tensor(o);
   if (t != NULL) {
-    *type = t->type;
+    sl_type_copy(type, &t->type);
     return true;
+  }
+  if (o != NULL) {
+    return sl_sym_type(L, idx, type);
   }
   if (lua_type(L, idx) == LUA_TNUMBER) {
     type->dtype = lua_isinteger(L, idx) ? SL_I64 : SL_F64;
     type->ndim = 0;
     return true;
   }
-  return sl_sym_type(L, idx, type);
+  return false;
 }
 
 bool sl_isvalue(lua_State *L, int idx) {
-  return sl_totensor(L, idx) != NULL || lua_type(L, idx) == LUA_TNUMBER ||
-         sl_issym(L, idx);
+  return lua_type(L, idx) == LUA_TNUMBER || sl_toobject(L, idx) != NULL;
 }
 
 void sl_checkvalue(lua_State *L, int arg, sl_type *type) {
@@ -100,15 +108,6 @@ void sl_checkvalue(lua_State *L, int arg, sl_type *type) {
   }
 }
 
-/* Copies the used part of a type: 12 axes are many bytes. */
-static inline void set_type(sl_type *to, const sl_type *from) {
-  to->dtype = from->dtype;
-  to->ndim = from->ndim;
-  for (int a = 0; a < from->ndim; a++) {
-    to->shape[a] = from->shape[a];
-  }
-}
-
 /* A nested table becomes a tensor on the stack. */
 static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   if (lua_istable(L, idx)) {
@@ -119,7 +118,7 @@ static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   o->t = sl_totensor(L, idx);
   o->isnum = o->issym = false;
   if (o->t != NULL) {
-    set_type(&o->type, &o->t->type);
+    sl_type_copy(&o->type, &o->t->type);
     return;
   }
   o->isnum = lua_type(L, idx) == LUA_TNUMBER;
@@ -171,7 +170,7 @@ static sl_dtype operand_dtype(sl_op op, const operand *o, int n) {
 static void make_number(lua_State *L, operand *o, sl_dtype d) {
   static const sl_type scalar = {.dtype = SL_F64, .ndim = 0};
   o->type.dtype = d;
-  set_type(&o->number.type, &scalar);
+  sl_type_copy(&o->number.type, &scalar);
   o->number.type.dtype = d;
   o->number.data = &o->room;
   o->t = &o->number;
@@ -243,7 +242,7 @@ static void check_broadcast(lua_State *L, sl_op op, const operand *o, int n) {
   if (same) {
     return;
   }
-  set_type(&sum, &o[0].type);
+  sl_type_copy(&sum, &o[0].type);
   for (int i = 1; i < n; i++) {
     sl_status st = sl_broadcast(sl_ops[op].name, &sum, &o[i].type, &next, &err);
     sl_try(L, st, &err);
@@ -258,7 +257,7 @@ static void run(lua_State *L, sl_op op, int n, const operand *o, int nattr,
   const sl_tensor *t[SL_MAXIN];
   sl_err err;
   for (int i = 0; i < n; i++) {
-    set_type(&in[i], &o[i].type);
+    sl_type_copy(&in[i], &o[i].type);
     t[i] = o[i].t;
   }
   if (sl_ops[op].cls == SL_MAP) {
@@ -288,60 +287,104 @@ static void trace(lua_State *L, sl_op op, int n, const operand *o, int nattr,
 }
 
 /* The commonest case, for which there is a short way: one or two small
-** contiguous f64 tensors of one shape, or one and a number. */
+** contiguous f64 tensors of one shape, or one and a number or 0-d tensor. */
 typedef struct small {
-  const sl_tensor *t; /* one of the tensors: the result has its type */
+  const sl_tensor *t; /* the tensor whose type the result has */
+  int like;           /* its place on the stack */
   const sl_tensor *in[2];
   const void *data[2];
   sl_int step[2];
   double number[2];
-  sl_lane_fn *lane;
 } small;
 
 enum { SMALL = 512 };
 
-static bool read_small(lua_State *L, sl_op op, int n, const int *args,
-                       small *c) {
-  if (n > 2 || sl_ops[op].cls != SL_MAP ||
-      (rules[op] != R_ARITH && rules[op] != R_FLOAT)) {
+/* Takes operand i, a tensor; false when it does not fit the one before. */
+static bool fit_small(small *c, int i, int arg) {
+  const sl_tensor *t = c->in[i];
+  if (t->type.dtype != SL_F64 || !sl_is_contiguous(t)) {
     return false;
   }
-  c->t = NULL;
-  for (int i = 0; i < n; i++) {
-    const sl_tensor *t = c->in[i] = sl_totensor(L, args[i]);
-    c->step[i] = t != NULL;
-    if (t == NULL) {
-      if (lua_type(L, args[i]) != LUA_TNUMBER) {
-        return false;
-      }
-      c->number[i] = lua_tonumber(L, args[i]);
-      c->data[i] = &c->number[i];
-      continue;
+  c->data[i] = t->data;
+  if (c->t != NULL && !sl_shape_eq(&c->t->type, &t->type)) {
+    if (t->type.ndim == 0) {
+      c->step[i] = 0;
+      return true;
     }
-    if (t->type.dtype != SL_F64 || !sl_is_contiguous(t) ||
-        (c->t != NULL && !sl_shape_eq(&c->t->type, &t->type))) {
+    if (c->t->type.ndim > 0) {
       return false;
     }
-    c->t = t;
-    c->data[i] = t->data;
+    c->step[0] = 0;
   }
-  c->lane = sl_lane_get(sl_ops[op].lane, SL_F64);
-  return c->t != NULL && c->lane != NULL && sl_numel(&c->t->type) <= SMALL;
+  c->t = t;
+  c->like = arg;
+  return true;
 }
 
-static bool run_small(lua_State *L, sl_op op, int n, const int *args) {
+static bool read_small(lua_State *L, int n, const int *args,
+                       sl_object *const *o, small *c) {
+  c->t = NULL;
+  for (int i = 0; i < n; i++) {
+    c->in[i] = sl_object_tensor(o[i]);
+    c->step[i] = 1;
+    if (c->in[i] != NULL) {
+      if (!fit_small(c, i, args[i])) {
+        return false;
+      }
+    } else if (lua_type(L, args[i]) == LUA_TNUMBER) {
+      c->number[i] = lua_tonumber(L, args[i]);
+      c->data[i] = &c->number[i];
+      c->step[i] = 0;
+    } else {
+      return false;
+    }
+  }
+  return c->t != NULL && sl_numel(&c->t->type) <= SMALL;
+}
+
+/* The kernel of a row that floats go through unchanged in type, or NULL. */
+static sl_lane_fn *small_lane(sl_op op) {
+  return sl_ops[op].cls == SL_MAP && is_real(op)
+             ? sl_lane_get(sl_ops[op].lane, SL_F64)
+             : NULL;
+}
+
+static bool run_small(lua_State *L, sl_op op, int n, const int *args,
+                      sl_object *const *o, const sl_int *attr) {
   small c;
-  if (!read_small(L, op, n, args, &c)) {
+  sl_lane_fn *lane = small_lane(op);
+  if ((lane == NULL && op != SL_OP_powi) || !read_small(L, n, args, o, &c)) {
     return false;
   }
-  sl_tensor *out = sl_newtensor(L, &c.t->type);
-  c.lane(sl_numel(&c.t->type), out->data, 1, c.data, c.step);
+  sl_int count = sl_numel(&c.t->type);
+  sl_tensor *out = sl_newsmall(L, &c.t->type, lua_absindex(L, c.like));
+  if (lane != NULL) {
+    lane(count, out->data, 1, c.data, c.step);
+  } else {
+    sl_kern_powi(SL_F64, count, out->data, 1, c.data[0], 1, attr[0]);
+  }
   return true;
+}
+
+/* The short ways of small tensors and of symbolic ones. */
+static bool apply_small(lua_State *L, sl_op op, int n, const int *args,
+                        int nattr, const sl_int *attr) {
+  sl_object *o[2] = {NULL, NULL};
+  bool symbolic = false;
+  for (int i = 0; i < n; i++) {
+    o[i] = sl_toobject(L, args[i]);
+    symbolic |= o[i] != NULL && o[i]->issym;
+  }
+  if (!symbolic) {
+    return run_small(L, op, n, args, o, attr);
+  }
+  return (is_real(op) || (n == 1 && rules[op] == R_KEEP)) &&
+         sl_trace_small(L, op, n, args, o, nattr, attr);
 }
 
 void sl_apply(lua_State *L, sl_op op, int nin, const int *args, int nattr,
               const sl_int *attr) {
-  if (nin <= 2 && run_small(L, op, nin, args)) {
+  if (nin <= 2 && apply_small(L, op, nin, args, nattr, attr)) {
     return;
   }
   int top = lua_gettop(L);
@@ -477,13 +520,19 @@ static void separate(lua_State *L, const sl_tensor *target, operand *o) {
 /* The short way: the target first, the other itself, apart, or a number. */
 static bool inplace_small(lua_State *L, sl_op op, int n, const int *args) {
   small c;
-  if (!read_small(L, op, n, args, &c) || c.in[0] == NULL ||
+  sl_object *o[2] = {NULL, NULL};
+  for (int i = 0; n <= 2 && i < n; i++) {
+    o[i] = sl_toobject(L, args[i]);
+  }
+  sl_lane_fn *lane = small_lane(op);
+  if (n > 2 || lane == NULL || !read_small(L, n, args, o, &c) ||
+      c.in[0] == NULL || c.in[0]->type.ndim != c.t->type.ndim ||
       (n == 2 && c.in[1] != NULL && c.in[1]->data != c.in[0]->data &&
        sl_overlap(c.in[0], c.in[1]))) {
     return false;
   }
   sl_tensor *target = sl_checkwritable(L, args[0]);
-  c.lane(sl_numel(&target->type), target->data, 1, c.data, c.step);
+  lane(sl_numel(&target->type), target->data, 1, c.data, c.step);
   return true;
 }
 

@@ -28,10 +28,31 @@ int sl_lua_fail(lua_State *L);
 int sl_lua_where(lua_State *L);
 /* Tells where Saddle's own Lua code is: a folder, with its last separator. */
 void sl_set_luadir(lua_State *L, const char *dir);
-/* Line of the user's frame, 0 when there is none. */
-int sl_user_line(lua_State *L);
+/* Line of the user's frame, 0 when there is none. *source (NULL at first, not
+** to be read) remembers what was found, which makes the next call cheap. */
+int sl_user_line(lua_State *L, const void **source);
 
 /* ---- tensors (tensor.c) --------------------------------------------------- */
+/* What the userdata of Tensors and of symbolic tensors begins with. The address
+** of the metatable tells them from others: a foreign userdata may hold stale
+** bytes of a freed one, but then its metatable is another. */
+typedef struct sl_object {
+  const void *meta;
+  int32_t issym;
+  int32_t node; /* of a symbolic tensor */
+} sl_object;
+static inline sl_object *sl_toobject(lua_State *L, int idx) {
+  sl_object *o = lua_touserdata(L, idx);
+  if (o == NULL || lua_rawlen(L, idx) < sizeof *o ||
+      !lua_getmetatable(L, idx)) {
+    return NULL;
+  }
+  const void *meta = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return o->meta == meta ? o : NULL;
+}
+/* The Tensor that o is; NULL when it is none. */
+sl_tensor *sl_object_tensor(sl_object *o);
 /* NULL when the value at idx is not a Tensor. Borrowed: valid while the
 ** userdata is on the stack or anchored. */
 sl_tensor *sl_totensor(lua_State *L, int idx);
@@ -39,6 +60,9 @@ sl_tensor *sl_checktensor(lua_State *L, int arg);
 /* Pushes a fresh contiguous tensor, elements undefined. Payload inline in the
 ** userdata, 64-byte aligned. Raises on size overflow or no memory. */
 sl_tensor *sl_newtensor(lua_State *L, const sl_type *type);
+/* The same for at most some thousand elements, quicker; `like`: absolute index
+** of a Tensor. */
+sl_tensor *sl_newsmall(lua_State *L, const sl_type *type, int like);
 sl_tensor *sl_newtensor_nd(lua_State *L, sl_dtype d, int ndim,
                            const sl_int *shape);
 /* Pushes a view described by desc that keeps the storage of the Tensor at
@@ -104,6 +128,19 @@ void sl_apply(lua_State *L, sl_op op, int nin, const int *args, int nattr,
 ** the values); shapes are not broadcast yet. (trace.c) */
 void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
                     int nattr, const sl_int *attr);
+/* The same for the commonest case, without its detours: one or two operands,
+** symbolic of one trace and one float dtype, or a number; o[i]: the object at
+** args[i], NULL for a number. false: nothing was done. (trace.c) */
+bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
+                    sl_object *const *o, int nattr, const sl_int *attr);
+/* Pushes the part of the symbolic tensor at idx that slice's attributes
+** describe, reshaped to `type` unless that is NULL. (trace.c) */
+void sl_trace_part(lua_State *L, int idx, int nattr, const sl_int *attr,
+                   const sl_type *type);
+/* Pushes the part of the symbolic tensor at idx, whose object is o, at the
+** 1-based position i of its first axis; false when there is no such position.
+** (trace.c) */
+bool sl_trace_at(lua_State *L, int idx, sl_object *o, sl_int i);
 /* Pushes the concrete Tensor a symbolic tensor stands for, evaluating what it
 ** needs; raises in jit and vmap, with the advice to use `where`. (trace.c) */
 void sl_sym_evaluate(lua_State *L, int idx);

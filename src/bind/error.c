@@ -37,9 +37,19 @@ static void push_position(lua_State *L) {
   }
 }
 
-int sl_user_line(lua_State *L) {
+/* The caller of the running C function is the user's frame when its source is
+** the one found before: the same string at the same address. */
+int sl_user_line(lua_State *L, const void **source) {
   lua_Debug ar;
-  return user_frame(L, &ar) ? ar.currentline : 0;
+  if (*source != NULL && lua_getstack(L, 1, &ar) &&
+      lua_getinfo(L, "Sl", &ar) && ar.source == *source) {
+    return ar.currentline;
+  }
+  if (!user_frame(L, &ar)) {
+    return 0;
+  }
+  *source = ar.source;
+  return ar.currentline;
 }
 
 static int raise_text(lua_State *L, const char *text) {

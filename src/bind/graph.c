@@ -341,105 +341,6 @@ static int trace_same(lua_State *L) {
   return 2;
 }
 
-/* ---- programs: a trace compiled once, run many times --------------------- */
-
-typedef struct program {
-  sl_program *p;
-  int ninput, ncapture, nout;
-  void *scratch; /* user value 3 */
-} program;
-
-static program *check_program(lua_State *L) {
-  return luaL_checkudata(L, 1, "saddle.jit");
-}
-
-static int program_close(lua_State *L) {
-  program *p = check_program(L);
-  sl_program_free(p->p);
-  p->p = NULL;
-  return 0;
-}
-
-/* trace:compile(outs) -> program; user values: 1 the trace, 2 the result
-** types, 3 scratch */
-static int trace_compile(lua_State *L) {
-  const sl_trace *t = sl_checktrace(L, 1);
-  int n;
-  sl_err err;
-  const sl_node *outs = nodes_of(L, 2, &n);
-  sl_check_versions(L, 1);
-  sl_type *types = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *types, 0);
-  for (int k = 0; k < n; k++) {
-    sl_node_type(&t->g, outs[k], &types[k]);
-  }
-  program *p = lua_newuserdatauv(L, sizeof *p, 3);
-  memset(p, 0, sizeof *p);
-  luaL_setmetatable(L, "saddle.jit");
-  lua_pushvalue(L, -2);
-  lua_setiuservalue(L, -2, 2);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, -2, 1);
-  p->ninput = t->g.ninput;
-  p->ncapture = t->g.ncapture;
-  p->nout = n;
-  sl_try(L, sl_program_make(&p->p, &t->g, n, outs, &err), &err);
-  p->scratch = sl_bind_scratch(L, sl_program_scratch(p->p));
-  lua_setiuservalue(L, -2, 3);
-  return 1;
-}
-
-/* Descriptors of the values in the sequence at idx, which the program uses. */
-static void descriptors(lua_State *L, int idx, int n, const program *p,
-                        bool inputs, const sl_tensor **descs) {
-  for (int k = 0; k < n; k++) {
-    bool used = inputs ? sl_program_uses_input(p->p, k)
-                       : sl_program_uses_capture(p->p, k);
-    descs[k] = NULL;
-    if (used) {
-      lua_rawgeti(L, idx, k + 1);
-      descs[k] = sl_checktensor(L, -1);
-      lua_pop(L, 1);
-    }
-  }
-}
-
-/* program:run(args) -> results. Arguments are concrete Tensors of the types
-** that were traced, in the order of the inputs. */
-static int program_run(lua_State *L) {
-  program *p = check_program(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_getiuservalue(L, 1, 2);
-  const sl_type *types = lua_touserdata(L, -1);
-  lua_getiuservalue(L, 1, 1);
-  lua_getiuservalue(L, -1, TRACE_CAPTURES);
-  int captured = lua_gettop(L);
-  sl_int count = (sl_int)p->ninput + p->ncapture + p->nout + 1;
-  const sl_tensor **input = sl_bind_scratch(L, count * (sl_int)sizeof *input);
-  const sl_tensor **captures = input + p->ninput;
-  sl_tensor **out = (sl_tensor **)(captures + p->ncapture);
-  descriptors(L, 2, p->ninput, p, true, input);
-  descriptors(L, captured, p->ncapture, p, false, captures);
-  lua_createtable(L, p->nout, 0);
-  for (int k = 0; k < p->nout; k++) {
-    out[k] = sl_newtensor(L, &types[k]);
-    lua_rawseti(L, -2, k + 1);
-  }
-  sl_err err;
-  sl_try(L, sl_program_run(p->p, input, captures, NULL, out, p->scratch, &err),
-         &err);
-  return 1;
-}
-
-static int program_tostring(lua_State *L) {
-  const program *p = check_program(L);
-  sl_int n = sl_program_text(NULL, 0, p->p);
-  char *text = sl_bind_scratch(L, n + 1);
-  sl_program_text(text, n + 1, p->p);
-  lua_pushlstring(L, text, (size_t)n);
-  return 1;
-}
-
 /* graph.splice(trace, outs, args) -> symbolic tensors of the arguments' trace:
 ** the finished trace inlined where it is called with symbolic arguments. */
 static int graph_splice(lua_State *L) {
@@ -546,24 +447,16 @@ static const luaL_Reg functions[] = {
     {"close", trace_close},     {"jvp", trace_jvp},
     {"vjp", trace_vjp},         {"batch", trace_batch},
     {"run", trace_run},         {"text", trace_text},
-    {"same", trace_same},       {"compile", trace_compile},
+    {"same", trace_same},
     {"splice", graph_splice},   {"type", graph_type},
     {"ops", graph_ops},         {"issymbolic", graph_issymbolic},
     {"apply", graph_apply},     {NULL, NULL}};
 
-static const luaL_Reg program_methods[] = {{"run", program_run}, {NULL, NULL}};
-
-static const luaL_Reg program_meta[] = {{"__gc", program_close},
-                                        {"__tostring", program_tostring},
-                                        {NULL, NULL}};
-
 int sl_open_graph(lua_State *L) {
-  if (luaL_newmetatable(L, "saddle.jit")) {
-    luaL_setfuncs(L, program_meta, 0);
-    luaL_newlib(L, program_methods);
-    lua_setfield(L, -2, "__index");
-  }
-  lua_pop(L, 1);
   luaL_newlib(L, functions);
+  luaL_setfuncs(L, sl_results_functions, 0);
+  luaL_setfuncs(L, sl_programs_functions, 0);
+  sl_open_results(L);
+  sl_open_programs(L);
   return 1;
 }

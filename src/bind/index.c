@@ -29,7 +29,8 @@ static void view_of(const sl_selection *s, sl_tensor *t) {
 /* The same of a symbolic tensor: pushed. */
 static void trace_view(lua_State *L, int x, const sl_selection *s) {
   sl_int attr[3 * SL_MAXDIM];
-  sl_type kept = {.dtype = s->type.dtype, .ndim = 0};
+  sl_type kept;
+  kept.ndim = 0;
   for (int axis = 0; axis < s->n; axis++) {
     const sl_selector *o = &s->at[axis];
     bool all = o->kind == SL_LIST;
@@ -40,10 +41,7 @@ static void trace_view(lua_State *L, int x, const sl_selection *s) {
       kept.shape[kept.ndim++] = attr[3 * axis + 2];
     }
   }
-  sl_apply_attr(L, SL_OP_slice, x, 3 * s->n, attr);
-  if (kept.ndim < s->n) {
-    sl_apply_reshape(L, lua_gettop(L), &kept);
-  }
+  sl_trace_part(L, x, 3 * s->n, attr, kept.ndim < s->n ? &kept : NULL);
 }
 
 /* Gathers the lists of the value on top, last axis first so that the axes
@@ -133,7 +131,11 @@ static void outside(lua_State *L, const sl_type *type, sl_int i) {
 /* x[i] for a 1-based i on axis 0, negative counted from the end: pushes the
 ** number, view or symbolic slice; nil for n + 1. */
 static void index_first(lua_State *L, int idx, sl_int i) {
-  const sl_tensor *t = sl_totensor(L, idx);
+  sl_object *o = sl_toobject(L, idx);
+  if (o != NULL && o->issym && sl_trace_at(L, idx, o, i)) {
+    return;
+  }
+  const sl_tensor *t = sl_object_tensor(o);
   sl_type type;
   sl_int at = t != NULL && t->type.ndim > 0
                   ? sl_select_at(i, t->type.shape[0])
@@ -156,11 +158,7 @@ static void index_first(lua_State *L, int idx, sl_int i) {
     lua_pushnil(L); /* where ipairs stops */
     return;
   }
-  if (sl_select_at(i, type.shape[0]) < 0) {
-    outside(L, &type, i);
-  }
-  lua_pushinteger(L, (lua_Integer)i);
-  push_selected(L, lua_absindex(L, idx), lua_gettop(L), 1);
+  outside(L, &type, i);
 }
 
 /* ---- fields -------------------------------------------------------------- */

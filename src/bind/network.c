@@ -260,14 +260,104 @@ static int network_along(lua_State *L) {
   return 2;
 }
 
-static int network_hessian(lua_State *L) {
+/* hvps(w, V, x, y): H V_j for the rows of V [k x P] */
+static int network_hvps(lua_State *L) {
+  sl_err err;
+  call c;
+  check_call(L, &c, true);
+  bool rows = c.v->type.ndim == 2;
+  sl_tensor *out = push(L, &c, rows ? 2 : 1, c.v->type.shape[0],
+                        rows ? c.v->type.shape[1] : 0);
+  sl_try(L, sl_net_hvps(c.net, out, c.w, c.v, c.x, c.y, &err), &err);
+  return 1;
+}
+
+typedef sl_status square_fn(const sl_net *net, sl_tensor *H,
+                            const sl_tensor *w, const sl_tensor *x,
+                            const sl_tensor *y, sl_err *err);
+
+static int square(lua_State *L, square_fn *fn) {
   sl_err err;
   call c;
   check_call(L, &c, false);
   sl_int P = sl_net_dim(c.net);
   sl_tensor *H = push(L, &c, 2, P, P);
-  sl_try(L, sl_net_hessian(c.net, H, c.w, c.x, c.y, &err), &err);
+  sl_try(L, fn(c.net, H, c.w, c.x, c.y, &err), &err);
   return 1;
+}
+
+static int network_hessian(lua_State *L) { return square(L, sl_net_hessian); }
+
+static int network_gauss_newton(lua_State *L) {
+  return square(L, sl_net_gauss_newton);
+}
+
+/* second_moment(w, x, y, centered) */
+static int network_second_moment(lua_State *L) {
+  sl_err err;
+  call c;
+  bool centred = lua_toboolean(L, 5);
+  check_call(L, &c, false);
+  sl_int P = sl_net_dim(c.net);
+  sl_tensor *S = push(L, &c, 2, P, P);
+  sl_try(L, sl_net_second_moment(c.net, centred, S, c.w, c.x, c.y, &err),
+         &err);
+  return 1;
+}
+
+static sl_int layer_dim(const sl_net *net, int l) {
+  return sl_net_offset(net, l + 1) - sl_net_offset(net, l);
+}
+
+/* A layer's number at arg. */
+static int check_layer(lua_State *L, const sl_net *net, int arg,
+                       const char *name) {
+  sl_int l = sl_checkint(L, arg, name);
+  if (l < 1 || l > net->layers) {
+    sl_raisef(L, "%s: %s must be a layer, 1 to %d, is %lld", sl_callee(L),
+              name, net->layers, (long long)l);
+  }
+  return (int)l;
+}
+
+/* hessian_block(w, x, y, row, column), row >= column */
+static int layer_block(lua_State *L, sl_curvature kind) {
+  sl_err err;
+  call c;
+  const sl_net *net = check_net(L);
+  int row = check_layer(L, net, 5, "row");
+  int column = check_layer(L, net, 6, "column");
+  check_call(L, &c, false);
+  sl_tensor *out = push(L, &c, 2, layer_dim(net, row),
+                        layer_dim(net, column));
+  sl_try(L, sl_net_block(net, kind, out, row, column, c.w, c.x, c.y, &err),
+         &err);
+  return 1;
+}
+
+static int network_hessian_block(lua_State *L) {
+  return layer_block(L, SL_CURVATURE_HESSIAN);
+}
+
+static int network_gauss_newton_block(lua_State *L) {
+  return layer_block(L, SL_CURVATURE_GAUSS_NEWTON);
+}
+
+static int diagonal(lua_State *L, sl_curvature kind) {
+  sl_err err;
+  call c;
+  check_call(L, &c, false);
+  sl_tensor *out = push(L, &c, 1, sl_net_dim(c.net), 0);
+  sl_try(L, sl_net_diagonal(c.net, kind, out, c.w, c.x, c.y, &err), &err);
+  return 1;
+}
+
+static int network_hessian_diagonal(lua_State *L) {
+  return diagonal(L, SL_CURVATURE_HESSIAN);
+}
+
+static int network_gauss_newton_diagonal(lua_State *L) {
+  return diagonal(L, SL_CURVATURE_GAUSS_NEWTON);
 }
 
 static int network_sample_grads(lua_State *L) {
@@ -277,6 +367,79 @@ static int network_sample_grads(lua_State *L) {
   sl_int samples = c.x->type.ndim == 2 ? c.x->type.shape[0] : 0;
   sl_tensor *out = push(L, &c, 2, samples, sl_net_dim(c.net));
   sl_try(L, sl_net_sample_grads(c.net, out, c.w, c.x, c.y, &err), &err);
+  return 1;
+}
+
+/* ---- points -------------------------------------------------------------- */
+/* A userdata holding a sl_net_point, 64-byte aligned, inline; its user value
+** keeps the tensors it reads. */
+static const char point_name[] = "saddle.NetworkPoint";
+
+static sl_net_point *aligned(void *block) {
+  return (sl_net_point *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+}
+
+static sl_net_point *check_point(lua_State *L) {
+  void *block = luaL_testudata(L, 1, point_name);
+  if (block == NULL) {
+    sl_argerror(L, 1, "expected a point (call it as point:%s), got %s",
+                sl_callee(L), luaL_typename(L, 1));
+  }
+  return aligned(block);
+}
+
+/* point, bytes, kept = point(w, x, y, limit): kept is false where the tapes
+** would take more than limit bytes. */
+static int network_point(lua_State *L) {
+  sl_err err;
+  call c;
+  double limit = lua_isnoneornil(L, 5) ? HUGE_VAL : sl_checknum(L, 5, "limit");
+  check_call(L, &c, false);
+  sl_dtype d = c.w->type.dtype;
+  sl_int N = c.x->type.ndim == 2 ? c.x->type.shape[0] : 0;
+  sl_int bytes = sl_net_point_bytes(c.net, d, N, true);
+  bool keep = bytes >= 0 && (double)bytes <= limit;
+  bytes = keep ? bytes : sl_net_point_bytes(c.net, d, N, false);
+  int top = lua_gettop(L);
+  lua_createtable(L, top, 0);
+  for (int i = 1; i <= top; i++) {
+    lua_pushvalue(L, i);
+    lua_rawseti(L, top + 1, i);
+  }
+  sl_net_point *p = aligned(lua_newuserdatauv(L, (size_t)bytes + 64, 1));
+  lua_insert(L, top + 1);
+  lua_setiuservalue(L, top + 1, 1);
+  sl_try(L, sl_net_point_init(p, keep, c.net, c.w, c.x, c.y, &err), &err);
+  luaL_setmetatable(L, point_name);
+  lua_pushinteger(L, bytes);
+  lua_pushboolean(L, keep);
+  return 3;
+}
+
+static int point_value(lua_State *L) {
+  lua_pushnumber(L, sl_net_point_value(check_point(L)));
+  return 1;
+}
+
+static int point_grad(lua_State *L) {
+  sl_err err;
+  const sl_net_point *p = check_point(L);
+  sl_dtype d;
+  sl_int P = sl_net_point_dim(p, &d);
+  sl_tensor *grad = sl_newtensor_nd(L, d, 1, &P);
+  sl_try(L, sl_net_point_grad(p, grad, &err), &err);
+  return 1;
+}
+
+/* hvps(V): V [P] or [k x P] */
+static int point_hvps(lua_State *L) {
+  sl_err err;
+  sl_dtype d;
+  const sl_net_point *p = check_point(L);
+  sl_net_point_dim(p, &d);
+  const sl_tensor *V = sl_ascontiguous(L, 2, d);
+  sl_tensor *out = sl_newtensor_nd(L, d, V->type.ndim, V->type.shape);
+  sl_try(L, sl_net_point_hvps(p, out, V, &err), &err);
   return 1;
 }
 
@@ -302,11 +465,34 @@ static const luaL_Reg methods[] = {{"dim", network_dim},
                                    {"grad", network_grad},
                                    {"hvp", network_hvp},
                                    {"along", network_along},
+                                   {"hvps", network_hvps},
                                    {"hessian", network_hessian},
+                                   {"hessian_block", network_hessian_block},
+                                   {"hessian_diagonal",
+                                    network_hessian_diagonal},
+                                   {"gauss_newton", network_gauss_newton},
+                                   {"gauss_newton_block",
+                                    network_gauss_newton_block},
+                                   {"gauss_newton_diagonal",
+                                    network_gauss_newton_diagonal},
+                                   {"second_moment", network_second_moment},
+                                   {"point", network_point},
                                    {"sample_grads", network_sample_grads},
                                    {NULL, NULL}};
 
+static const luaL_Reg point_methods[] = {{"value", point_value},
+                                         {"grad", point_grad},
+                                         {"hvps", point_hvps},
+                                         {NULL, NULL}};
+
 int sl_open_network(lua_State *L) {
+  if (luaL_newmetatable(L, point_name)) {
+    luaL_newlib(L, point_methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "network point");
+    lua_setfield(L, -2, "__name");
+  }
+  lua_pop(L, 1);
   if (luaL_newmetatable(L, meta_name)) {
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");

@@ -36,23 +36,34 @@ static int operator_bxor(lua_State *L) { return binary(L, SL_OP_lxor); }
 ** derivative everywhere; beyond this exponent pow is the better one. */
 enum { POWI_MAX = 64 };
 
-void sl_push_pow(lua_State *L, int a, int b) {
+/* Pushes a ^ b by powi where that serves; b is a number, a is none. */
+static bool push_powi(lua_State *L, int a, int b) {
+  double y = lua_tonumber(L, b);
   sl_type type;
-  if (lua_type(L, b) == LUA_TNUMBER && sl_value_type(L, a, &type) &&
-      lua_type(L, a) != LUA_TNUMBER) {
-    double y = lua_tonumber(L, b);
-    bool negative = y < 0 && !sl_dtype_isfloat(type.dtype);
-    if (y == floor(y) && fabs(y) <= POWI_MAX && !negative) {
-      sl_int n = (sl_int)y;
-      sl_apply_attr(L, SL_OP_powi, a, 1, &n);
-      return;
-    }
+  if (y != floor(y) || fabs(y) > POWI_MAX ||
+      (y < 0 && !(sl_value_type(L, a, &type) &&
+                  sl_dtype_isfloat(type.dtype)))) {
+    return false;
   }
-  sl_apply2(L, SL_OP_pow, a, b);
+  sl_int n = (sl_int)y;
+  sl_apply_attr(L, SL_OP_powi, a, 1, &n);
+  return true;
 }
 
+void sl_push_pow(lua_State *L, int a, int b) {
+  bool power = lua_type(L, b) == LUA_TNUMBER && lua_isuserdata(L, a) &&
+               sl_isvalue(L, a);
+  if (!power || !push_powi(L, a, b)) {
+    sl_apply2(L, SL_OP_pow, a, b);
+  }
+}
+
+/* With a number on the right the tensor is on the left. */
 static int operator_pow(lua_State *L) {
-  sl_push_pow(L, 1, 2);
+  bool power = lua_type(L, 2) == LUA_TNUMBER && lua_isuserdata(L, 1);
+  if (!power || !push_powi(L, 1, 2)) {
+    sl_push_pow(L, 1, 2);
+  }
   return 1;
 }
 

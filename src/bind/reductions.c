@@ -129,7 +129,29 @@ static int result(lua_State *L, bool keepdim) {
 
 /* ---- sums and extremes --------------------------------------------------- */
 
+/* x:sum() and its like of a Tensor of floats, to a number: no tensor is made on
+** the way. */
+static bool reduce_to_number(lua_State *L, sl_op op) {
+  const sl_tensor *t = lua_gettop(L) == 1 ? sl_totensor(L, 1) : NULL;
+  if (t == NULL || t->type.dtype != SL_F64) {
+    return false;
+  }
+  double value;
+  sl_tensor out;
+  sl_err err;
+  const sl_int all = ((sl_int)1 << t->type.ndim) - 1;
+  sl_type type;
+  sl_try(L, sl_op_type(op, &t->type, 1, &all, 1, &type, &err), &err);
+  sl_tensor_init(&out, &type, &value);
+  sl_try(L, sl_op_eval(op, &out, &t, 1, &all, 1, &err), &err);
+  lua_pushnumber(L, value);
+  return true;
+}
+
 static int plain_reduction(lua_State *L, sl_op op) {
+  if (reduce_to_number(L, op)) {
+    return 1;
+  }
   span s = check_span(L, NULL);
   reduce(L, op, 1, s.mask, s.keepdim);
   return result(L, s.keepdim);

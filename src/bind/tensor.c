@@ -8,8 +8,8 @@
 #include "bind/tensors.h"
 
 typedef struct box {
-  sl_tensor t; /* first: a borrowed descriptor is a box */
-  const void *meta; /* address of the metatable: tells Tensors from others */
+  sl_object o;
+  sl_tensor t;
   struct box *owner; /* of the storage; itself when it is inline */
   uint64_t version;  /* writes so far, counted in the owner */
   bool readonly;
@@ -29,17 +29,13 @@ static void *align_up(void *p) {
 
 /* ---- recognising --------------------------------------------------------- */
 
-/* A foreign userdata may hold stale bytes of a freed Tensor, but then its
-** metatable is another. */
 static box *to_box(lua_State *L, int idx) {
-  box *b = lua_touserdata(L, idx);
-  if (b == NULL || lua_rawlen(L, idx) < sizeof(box) ||
-      !lua_getmetatable(L, idx)) {
-    return NULL;
-  }
-  const void *meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return b->meta == meta ? b : NULL;
+  sl_object *o = sl_toobject(L, idx);
+  return o != NULL && !o->issym ? (box *)o : NULL;
+}
+
+sl_tensor *sl_object_tensor(sl_object *o) {
+  return o != NULL && !o->issym ? &((box *)o)->t : NULL;
 }
 
 sl_tensor *sl_totensor(lua_State *L, int idx) {
@@ -118,8 +114,16 @@ static void too_big(lua_State *L, const sl_type *type, double bytes) {
 /* The metatable's own address is stored in each box. */
 static void close_box(lua_State *L, box *b) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
-  b->meta = lua_topointer(L, -1);
+  b->o.meta = lua_topointer(L, -1);
+  b->o.issym = false;
   lua_setmetatable(L, -2);
+}
+
+static void init_owner(box *b, const sl_type *type, void *data) {
+  b->owner = b;
+  b->version = 0;
+  b->readonly = false;
+  sl_tensor_init(&b->t, type, data);
 }
 
 sl_tensor *sl_newtensor(lua_State *L, const sl_type *type) {
@@ -137,11 +141,24 @@ sl_tensor *sl_newtensor(lua_State *L, const sl_type *type) {
   if (b == NULL) {
     too_big(L, type, (double)bytes);
   }
-  b->owner = b;
-  b->version = 0;
-  b->readonly = false;
-  sl_tensor_init(&b->t, type, align_up(b + 1));
+  init_owner(b, type, align_up(b + 1));
   close_box(L, b);
+  return &b->t;
+}
+
+/* A payload below one line of cache needs no alignment. */
+sl_tensor *sl_newsmall(lua_State *L, const sl_type *type, int like) {
+  size_t bytes = (size_t)(sl_numel(type) * sl_dtype_size(type->dtype));
+  bool line = bytes >= ALIGN;
+  if (!lua_checkstack(L, 4)) {
+    sl_raisef(L, "tensor: Lua's stack is full");
+  }
+  box *b = lua_newuserdatauv(L, sizeof *b + bytes + (line ? ALIGN : 0), 0);
+  init_owner(b, type, line ? align_up(b + 1) : (void *)(b + 1));
+  lua_getmetatable(L, like);
+  b->o.meta = lua_topointer(L, -1);
+  b->o.issym = false;
+  lua_setmetatable(L, -2);
   return &b->t;
 }
 
@@ -153,13 +170,21 @@ sl_tensor *sl_newtensor_nd(lua_State *L, sl_dtype d, int ndim,
   return sl_newtensor(L, &type);
 }
 
+static void copy_view(sl_tensor *to, const sl_tensor *from) {
+  sl_type_copy(&to->type, &from->type);
+  for (int a = 0; a < from->type.ndim; a++) {
+    to->stride[a] = from->stride[a];
+  }
+  to->data = from->data;
+}
+
 /* A view of a view is anchored to the owner, so that chains stay short. */
 sl_tensor *sl_newview(lua_State *L, int owner, const sl_tensor *desc) {
   luaL_checkstack(L, 4, "tensor");
   owner = lua_absindex(L, owner);
   const box *from = check_box(L, owner);
   box *b = lua_newuserdatauv(L, sizeof(box), 1);
-  b->t = *desc;
+  copy_view(&b->t, desc);
   b->owner = from->owner;
   b->version = 0;
   b->readonly = from->readonly || sl_is_broadcast(desc);

@@ -7,40 +7,62 @@
 #include "bind/trace.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct sym {
-  const void *meta; /* address of the metatable: tells these from others */
-  sl_trace *trace;  /* user value 1 keeps it alive */
-  sl_node node;
+  sl_object o;
+  sl_trace *trace; /* user value 1 keeps it alive */
+  uint64_t serial; /* of the trace when this was made: it may be another now */
 } sym;
 
 static const char sym_key = 0;
 static const char trace_key = 0; /* addresses are registry keys */
+static const char pool_key = 0;
 static atomic_uint_fast64_t serials;
 
 /* ---- recognising --------------------------------------------------------- */
 
 static sym *to_sym(lua_State *L, int idx) {
-  sym *s = lua_touserdata(L, idx);
-  if (s == NULL || lua_rawlen(L, idx) != sizeof(sym) ||
-      !lua_getmetatable(L, idx)) {
-    return NULL;
-  }
-  const void *meta = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return s->meta == meta ? s : NULL;
+  sl_object *o = sl_toobject(L, idx);
+  return o != NULL && o->issym ? (sym *)o : NULL;
 }
 
 bool sl_issym(lua_State *L, int idx) { return to_sym(L, idx) != NULL; }
+
+/* Is its node still one of its trace's? */
+static bool known(const sym *s) { return s->serial == s->trace->serial; }
+
+static bool is_of(const sym *s, const sl_trace *t) {
+  return s != NULL && s->trace == t && s->serial == t->serial;
+}
+
+static void finished(lua_State *L, const char *what) {
+  sl_raisef(L, "%sa symbolic tensor was used after the function it was an "
+               "argument of had been traced", what);
+}
 
 bool sl_sym_type(lua_State *L, int idx, sl_type *type) {
   const sym *s = to_sym(L, idx);
   if (s == NULL) {
     return false;
   }
-  sl_node_type(&s->trace->g, s->node, type);
+  if (!known(s)) {
+    finished(L, "");
+  }
+  sl_node_type(&s->trace->g, s->o.node, type);
   return true;
+}
+
+sl_trace *sl_sym_trace(lua_State *L, int idx) {
+  const sym *s = to_sym(L, idx);
+  if (s == NULL) {
+    return NULL;
+  }
+  if (!known(s)) {
+    finished(L, "");
+  }
+  return s->trace;
 }
 
 sl_trace *sl_checktrace(lua_State *L, int idx) {
@@ -58,45 +80,162 @@ sl_trace *sl_checktrace(lua_State *L, int idx) {
 
 sl_node sl_checknode(lua_State *L, int idx, int trace) {
   const sym *s = to_sym(L, idx);
-  if (s == NULL || s->trace != lua_touserdata(L, trace)) {
+  if (!is_of(s, lua_touserdata(L, trace))) {
     sl_raisef(L, "expected a symbolic tensor of this trace, got %s",
               luaL_typename(L, idx));
   }
-  return s->node;
+  return s->o.node;
 }
 
 /* ---- making -------------------------------------------------------------- */
 
-sl_trace *sl_newtrace(lua_State *L, bool isstatic) {
-  sl_trace *t = lua_newuserdatauv(L, sizeof *t, TRACE_BOUND);
+/* Traces that were released wait in a list for the next ones, so that a small
+** function traced at every step makes no garbage of graphs and tables. */
+enum { POOL = 16, POOL_NODES = 4096, POOL_VALUES = 256 };
+
+/* Pushes a released trace, or nothing: NULL. */
+static sl_trace *pool_take(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &pool_key);
+  lua_Unsigned n = lua_rawlen(L, -1);
+  if (n == 0) {
+    lua_pop(L, 1);
+    return NULL;
+  }
+  lua_rawgeti(L, -1, (lua_Integer)n);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, (lua_Integer)n);
+  lua_remove(L, -2);
+  return lua_touserdata(L, -1);
+}
+
+static sl_trace *trace_make(lua_State *L) {
+  sl_trace *t = lua_newuserdatauv(L, sizeof *t, TRACE_NUMBERS);
+  memset(t, 0, sizeof *t);
   sl_graph_init(&t->g);
-  t->serial = atomic_fetch_add(&serials, 1) + 1;
-  t->open = true;
-  t->isstatic = isstatic;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &trace_key);
   lua_setmetatable(L, -2);
-  for (int k = TRACE_INPUTS; k <= TRACE_BOUND; k++) {
+  for (int k = TRACE_INPUTS; k <= TRACE_NUMBERS; k++) {
     lua_newtable(L);
     lua_setiuservalue(L, -2, k);
   }
   return t;
 }
 
+sl_trace *sl_newtrace(lua_State *L, bool isstatic) {
+  sl_trace *t = pool_take(L);
+  if (t == NULL) {
+    t = trace_make(L);
+  }
+  t->serial = atomic_fetch_add(&serials, 1) + 1;
+  t->open = true;
+  t->isstatic = isstatic;
+  t->source = NULL;
+  return t;
+}
+
+static void free_memory(sl_trace *t) {
+  sl_graph_free(&t->g);
+  sl_free(t->inputs.at);
+  sl_free(t->captures.at);
+  memset(&t->inputs, 0, sizeof t->inputs);
+  memset(&t->captures, 0, sizeof t->captures);
+}
+
+/* Empties one list of values; those of captures also as keys. No entry is
+** added, so that this cannot fail. */
+static void forget(lua_State *L, int trace, int which, int n) {
+  if (n == 0) {
+    return;
+  }
+  lua_getiuservalue(L, trace, which);
+  lua_getiuservalue(L, trace, TRACE_NUMBERS);
+  for (int k = 1; k <= n; k++) {
+    if (which == TRACE_CAPTURES && lua_rawgeti(L, -2, k) != LUA_TNIL) {
+      lua_pushnil(L);
+      lua_rawset(L, -3);
+    } else if (which == TRACE_CAPTURES) {
+      lua_pop(L, 1);
+    }
+    lua_pushnil(L);
+    lua_rawseti(L, -3, k);
+  }
+  lua_pop(L, 2);
+}
+
+void sl_trace_release(lua_State *L, int trace) {
+  sl_trace *t = lua_touserdata(L, trace);
+  trace = lua_absindex(L, trace);
+  if (t->serial == 0) {
+    return;
+  }
+  bool big = t->g.node_cap > POOL_NODES || t->captures.cap > POOL_VALUES ||
+             t->inputs.cap > POOL_VALUES;
+  t->open = false;
+  t->serial = 0;
+  forget(L, trace, TRACE_INPUTS, t->g.ninput);
+  forget(L, trace, TRACE_CAPTURES, t->g.ncapture);
+  t->inputs.n = t->captures.n = 0;
+  sl_graph_clear(&t->g);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &pool_key);
+  lua_Unsigned n = lua_rawlen(L, -1);
+  if (n < POOL && !big) {
+    lua_pushvalue(L, trace);
+    lua_rawseti(L, -2, (lua_Integer)n + 1);
+  }
+  lua_pop(L, 1);
+}
+
 static int trace_gc(lua_State *L) {
-  sl_graph_free(&sl_checktrace(L, 1)->g);
+  free_memory(sl_checktrace(L, 1));
   return 0;
+}
+
+/* Makes the userdata on top, whose trace is above it, a symbolic tensor; the
+** metatable above both. */
+static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
+  s->o.issym = true;
+  s->o.node = node;
+  s->trace = t;
+  s->serial = t->serial;
+  lua_setmetatable(L, -3);
+  lua_setiuservalue(L, -2, 1);
 }
 
 void sl_newsym(lua_State *L, int trace, sl_node node) {
   trace = lua_absindex(L, trace);
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
-  s->trace = lua_touserdata(L, trace);
-  s->node = node;
   lua_pushvalue(L, trace);
-  lua_setiuservalue(L, -2, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sym_key);
-  s->meta = lua_topointer(L, -1);
-  lua_setmetatable(L, -2);
+  s->o.meta = lua_topointer(L, -1);
+  finish_sym(L, s, lua_touserdata(L, trace), node);
+}
+
+/* The same with the trace and the metatable of the one at absolute index
+** `like`. */
+static void new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
+  sym *s = lua_newuserdatauv(L, sizeof *s, 1);
+  s->o.meta = ((const sym *)lua_touserdata(L, like))->o.meta;
+  lua_getiuservalue(L, like, 1);
+  lua_getmetatable(L, like);
+  finish_sym(L, s, t, node);
+}
+
+/* ---- versions ------------------------------------------------------------ */
+
+static void note_version(lua_State *L, sl_versions *v, int k, uint64_t version) {
+  if (k > v->cap) {
+    int cap = k < 8 ? 8 : 2 * k;
+    void *p = sl_realloc(v->at, cap * (sl_int)sizeof *v->at);
+    if (p == NULL) {
+      sl_raisef(L, "trace: no memory for %d tensors", cap);
+    }
+    v->at = p;
+    v->cap = cap;
+  }
+  while (v->n < k) {
+    v->at[v->n++] = SL_UNBOUND;
+  }
+  v->at[k - 1] = version;
 }
 
 /* ---- captures ------------------------------------------------------------ */
@@ -125,10 +264,8 @@ static sl_node capture(lua_State *L, int trace, int idx) {
   lua_getiuservalue(L, trace, TRACE_CAPTURES);
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, t->g.ncapture);
-  lua_getiuservalue(L, trace, TRACE_VERSIONS);
-  lua_pushinteger(L, (lua_Integer)sl_tensor_version(L, idx));
-  lua_rawseti(L, -2, t->g.ncapture);
-  lua_pop(L, 3);
+  lua_pop(L, 2);
+  note_version(L, &t->captures, t->g.ncapture, sl_tensor_version(L, idx));
   return node;
 }
 
@@ -145,8 +282,8 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   trace = lua_absindex(L, trace);
   sl_trace *t = lua_touserdata(L, trace);
   const sym *s = to_sym(L, idx);
-  if (s != NULL && s->trace == t) {
-    return s->node;
+  if (is_of(s, t)) {
+    return s->o.node;
   }
   if (lua_type(L, idx) != LUA_TNUMBER) {
     return capture(L, trace, idx);
@@ -162,35 +299,51 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
 }
 
 void sl_note_bound(lua_State *L, int trace, int k, int idx) {
-  lua_getiuservalue(L, trace, TRACE_BOUND);
-  lua_pushinteger(L, (lua_Integer)sl_tensor_version(L, idx));
-  lua_rawseti(L, -2, k);
-  lua_pop(L, 1);
+  sl_trace *t = lua_touserdata(L, trace);
+  note_version(L, &t->inputs, k, sl_tensor_version(L, idx));
 }
 
-/* Values 1 .. n of one user value against their versions in another; those
-** without a version are not bound yet. */
-static void check_list(lua_State *L, int trace, int values, int versions,
-                       int n) {
-  lua_getiuservalue(L, trace, values);
-  lua_getiuservalue(L, trace, versions);
-  for (int k = 1; k <= n; k++) {
-    lua_rawgeti(L, -2, k);
-    bool noted = lua_rawgeti(L, -2, k) == LUA_TNUMBER;
-    if (noted &&
-        lua_tointeger(L, -1) != (lua_Integer)sl_tensor_version(L, -2)) {
+sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
+  sl_trace *t = lua_touserdata(L, trace);
+  sl_node node;
+  sl_err err;
+  sl_try(L, sl_graph_input(&t->g, type, &node, &err), &err);
+  lua_getiuservalue(L, trace, TRACE_INPUTS);
+  if (idx != 0) {
+    lua_pushvalue(L, idx);
+  } else {
+    lua_pushboolean(L, false);
+  }
+  lua_rawseti(L, -2, t->g.ninput);
+  lua_pop(L, 1);
+  if (idx != 0) {
+    sl_note_bound(L, trace, t->g.ninput, idx);
+  }
+  return node;
+}
+
+/* The values of one list against their versions when they were met. */
+static void check_list(lua_State *L, int trace, int which,
+                       const sl_versions *v) {
+  if (v->n == 0) {
+    return;
+  }
+  lua_getiuservalue(L, trace, which);
+  for (int k = 0; k < v->n; k++) {
+    lua_rawgeti(L, -1, k + 1);
+    if (v->at[k] != SL_UNBOUND && v->at[k] != sl_tensor_version(L, -1)) {
       sl_raisef(L, "a tensor the traced function refers to was changed in "
                    "place after it was used: change a copy() of it");
     }
-    lua_pop(L, 2);
+    lua_pop(L, 1);
   }
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }
 
 void sl_check_versions(lua_State *L, int trace) {
   const sl_trace *t = lua_touserdata(L, trace);
-  check_list(L, trace, TRACE_INPUTS, TRACE_BOUND, t->g.ninput);
-  check_list(L, trace, TRACE_CAPTURES, TRACE_VERSIONS, t->g.ncapture);
+  check_list(L, trace, TRACE_INPUTS, &t->inputs);
+  check_list(L, trace, TRACE_CAPTURES, &t->captures);
 }
 
 /* ---- operations ---------------------------------------------------------- */
@@ -203,9 +356,10 @@ static const sym *innermost(lua_State *L, sl_op op, int nin, const int *args) {
     if (s == NULL) {
       continue;
     }
-    if (!s->trace->open) {
-      sl_raisef(L, "%s: a symbolic tensor was used after the function it was "
-                   "an argument of had been traced", sl_ops[op].name);
+    if (!known(s) || !s->trace->open) {
+      char name[64];
+      snprintf(name, sizeof name, "%s: ", sl_ops[op].name);
+      finished(L, name);
     }
     if (best == NULL || s->trace->serial > best->trace->serial) {
       best = s;
@@ -245,7 +399,7 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
     }
   }
   int trace = lua_gettop(L);
-  t->g.line = sl_user_line(L);
+  t->g.line = sl_user_line(L, &t->source);
   for (int i = 0; i < nin; i++) {
     in[i] = sl_lift(L, trace, args[i], d);
   }
@@ -258,20 +412,131 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
   lua_remove(L, trace);
 }
 
+/* The user's line of what is traced next. Programs run at once name it only in
+** errors of running: of operations that cannot fail it is not asked for. */
+static void note_line(lua_State *L, sl_trace *t, sl_op op) {
+  sl_opclass c = sl_ops[op].cls;
+  bool safe = c == SL_MAP || c == SL_VIEW || op == SL_OP_sum ||
+              op == SL_OP_powi;
+  t->g.line = safe && !t->isstatic ? 0 : sl_user_line(L, &t->source);
+}
+
+/* Fills in[] with the nodes of the operands when they are of one trace and
+** float dtype (any dtype when there is but one), or numbers; the index of a
+** symbolic one, 0 when they are not like that. */
+static int small_nodes(lua_State *L, int n, const int *args,
+                       sl_object *const *o, sl_node *in) {
+  int like = 0;
+  const sl_gnode *first = NULL;
+  const sl_trace *t = NULL;
+  for (int i = 0; i < n; i++) {
+    const sym *s = (const sym *)o[i];
+    if (s == NULL && lua_type(L, args[i]) == LUA_TNUMBER) {
+      continue;
+    }
+    if (s == NULL || !s->o.issym || !known(s) || !s->trace->open ||
+        (t != NULL && s->trace != t)) {
+      return 0;
+    }
+    t = s->trace;
+    const sl_gnode *node = &t->g.node[s->o.node];
+    if (n > 1 && (!sl_dtype_isfloat((sl_dtype)node->dtype) ||
+                  (first != NULL && first->dtype != node->dtype))) {
+      return 0;
+    }
+    first = node;
+    in[i] = s->o.node;
+    like = args[i];
+  }
+  return like;
+}
+
+bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
+                    sl_object *const *o, int nattr, const sl_int *attr) {
+  sl_node in[2], out;
+  sl_err err;
+  int like = small_nodes(L, nin, args, o, in);
+  if (like == 0) {
+    return false;
+  }
+  luaL_checkstack(L, 8, "trace");
+  like = lua_absindex(L, like);
+  sl_trace *t = ((sym *)lua_touserdata(L, like))->trace;
+  note_line(L, t, op);
+  for (int i = 0; i < nin; i++) {
+    if (o[i] == NULL) {
+      sl_node with = in[1 - i];
+      sl_dtype d = (sl_dtype)t->g.node[with].dtype;
+      sl_try(L, sl_graph_slot(&t->g, lua_tonumber(L, args[i]), d, &in[i],
+                              &err), &err);
+    }
+  }
+  sl_status s = sl_ops[op].cls == SL_MAP
+                    ? sl_graph_map(&t->g, op, nin, in, &out, &err)
+                    : sl_graph_add(&t->g, op, nin, in, nattr, attr, &out,
+                                   &err);
+  sl_try(L, s, &err);
+  new_like(L, like, t, out);
+  return true;
+}
+
+void sl_trace_part(lua_State *L, int idx, int nattr, const sl_int *attr,
+                   const sl_type *type) {
+  const sym *s = to_sym(L, idx);
+  sl_trace *t = s->trace;
+  sl_node node;
+  sl_err err;
+  if (!known(s) || !t->open) {
+    finished(L, "index: ");
+  }
+  luaL_checkstack(L, 8, "trace");
+  note_line(L, t, SL_OP_slice);
+  sl_try(L, sl_graph_add(&t->g, SL_OP_slice, 1, &s->o.node, nattr, attr, &node,
+                         &err), &err);
+  if (type != NULL) {
+    sl_try(L, sl_graph_add(&t->g, SL_OP_reshape, 1, &node, type->ndim,
+                           type->shape, &node, &err), &err);
+  }
+  new_like(L, lua_absindex(L, idx), t, node);
+}
+
+bool sl_trace_at(lua_State *L, int idx, sl_object *o, sl_int i) {
+  const sym *s = (const sym *)o;
+  sl_trace *t = s->trace;
+  sl_node node;
+  sl_err err;
+  if (!known(s) || !t->open) {
+    finished(L, "index: ");
+  }
+  const sl_gnode *x = &t->g.node[o->node];
+  const sl_int n = x->ndim > 0 ? sl_node_attr(&t->g, o->node)[x->nattr] : 0;
+  sl_int at = i < 0 ? i + n : i - 1;
+  if (i == 0 || at < 0 || at >= n) {
+    return false;
+  }
+  note_line(L, t, SL_OP_slice);
+  sl_try(L, sl_graph_at(&t->g, o->node, at, &node, &err), &err);
+  luaL_checkstack(L, 8, "trace");
+  new_like(L, lua_absindex(L, idx), t, node);
+  return true;
+}
+
 /* ---- values -------------------------------------------------------------- */
 
 /* Replaces the symbolic tensor on top of the stack by its value. */
 static void evaluate_top(lua_State *L) {
   const sym *s = to_sym(L, -1);
+  if (!known(s)) {
+    finished(L, "");
+  }
   if (s->trace->isstatic) {
     sl_raisef(L, "the value of a symbolic tensor is not known while jit or "
                  "vmap traces: use where(mask, a, b) instead of a branch");
   }
   if (!s->trace->open) {
-    sl_raisef(L, "a symbolic tensor was used after the function it was an "
-                 "argument of had been traced");
+    finished(L, "");
   }
-  sl_node node = s->node;
+  sl_node node = s->o.node;
   lua_getiuservalue(L, -1, 1);
   sl_trace_results(L, lua_gettop(L), 1, &node);
   lua_replace(L, -3);
@@ -285,172 +550,19 @@ void sl_sym_evaluate(lua_State *L, int idx) {
   }
 }
 
-static int program_gc(lua_State *L) {
-  sl_program **p = lua_touserdata(L, 1);
-  sl_program_free(*p);
-  *p = NULL;
-  return 0;
-}
-
-/* Pushes an empty box that will own a program. */
-static sl_program **program_box(lua_State *L) {
-  sl_program **p = lua_newuserdatauv(L, sizeof *p, 0);
-  *p = NULL;
-  if (luaL_newmetatable(L, "saddle.program")) {
-    lua_pushcfunction(L, program_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return p;
-}
-
-/* Pushes the leaf values numbered 1 .. n of user value `which`, those that the
-** program uses, and fills descs; true when some value is symbolic. */
-static bool leaves(lua_State *L, int trace, int which, int n,
-                   const sl_program *p, const sl_tensor **descs) {
-  bool symbolic = false;
-  luaL_checkstack(L, 8, "leaves of a trace");
-  lua_getiuservalue(L, trace, which);
-  int list = lua_gettop(L);
-  for (int k = 0; k < n; k++) {
-    bool used = which == TRACE_INPUTS ? sl_program_uses_input(p, k)
-                                      : sl_program_uses_capture(p, k);
-    descs[k] = NULL;
-    if (!used) {
-      continue;
-    }
-    lua_rawgeti(L, list, k + 1);
-    descs[k] = sl_totensor(L, -1);
-    if (descs[k] == NULL && to_sym(L, -1) == NULL) {
-      sl_raisef(L, "the value of an argument is not known while jit or vmap "
-                   "traces: use where(mask, a, b) instead of a branch");
-    }
-    symbolic = symbolic || descs[k] == NULL;
-    lua_pop(L, 1);
-  }
-  lua_settop(L, list - 1);
-  return symbolic;
-}
-
-/* The outer trace that results belong to: the youngest of the leaves'. Pushes
-** it. */
-static void push_outer(lua_State *L, int trace) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  uint64_t best = 0;
-  lua_pushnil(L);
-  for (int which = TRACE_INPUTS; which <= TRACE_CAPTURES; which++) {
-    int n = which == TRACE_INPUTS ? t->g.ninput : t->g.ncapture;
-    lua_getiuservalue(L, trace, which);
-    for (int k = 1; k <= n; k++) {
-      lua_rawgeti(L, -1, k);
-      const sym *s = to_sym(L, -1);
-      if (s != NULL && s->trace->serial > best) {
-        best = s->trace->serial;
-        lua_getiuservalue(L, -1, 1);
-        lua_replace(L, -4);
-      }
-      lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-  }
-}
-
-/* Nodes of the trace at `outer` for leaves 1 .. n of user value `which`. */
-static void lift_leaves(lua_State *L, int trace, int which, int n, int outer,
-                        sl_node *nodes) {
-  lua_getiuservalue(L, trace, which);
-  for (int k = 0; k < n; k++) {
-    nodes[k] = SL_NONE;
-    if (lua_rawgeti(L, -1, k + 1) != LUA_TNIL &&
-        !lua_isboolean(L, -1)) {
-      nodes[k] = sl_lift(L, outer, lua_gettop(L), SL_F64);
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
-/* Some leaf is symbolic: the graph becomes part of the outer trace. */
-static void inline_results(lua_State *L, int trace, int nout,
-                           const sl_node *outs) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + nout + 1;
-  sl_node *input = sl_bind_scratch(L, count * (sl_int)sizeof *input);
-  sl_node *captures = input + t->g.ninput;
-  sl_node *dst = captures + t->g.ncapture;
-  push_outer(L, trace);
-  int outer = lua_gettop(L);
-  sl_trace *to = sl_checktrace(L, outer);
-  if (!to->open) {
-    sl_raisef(L, "a symbolic tensor was used after the function it was an "
-                 "argument of had been traced");
-  }
-  lift_leaves(L, trace, TRACE_INPUTS, t->g.ninput, outer, input);
-  lift_leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, outer, captures);
-  sl_err err;
-  sl_try(L, sl_graph_splice(&to->g, &t->g, input, captures, nout, outs, dst,
-                            &err), &err);
-  luaL_checkstack(L, nout + 8, "results of a trace");
-  for (int k = 0; k < nout; k++) {
-    sl_newsym(L, outer, dst[k]);
-  }
-  lua_rotate(L, outer - 1, nout); /* results below scratch and outer */
-  lua_pop(L, 2);
-}
-
-/* Pushes fresh result tensors and runs the program into them. */
-static void run_results(lua_State *L, const sl_trace *t, const sl_program *p,
-                        const sl_tensor *const *input,
-                        const sl_tensor *const *captures, int nout,
-                        const sl_node *outs) {
-  sl_tensor **out = sl_bind_scratch(L, (nout + 1) * (sl_int)sizeof *out);
-  void *scratch = sl_bind_scratch(L, sl_program_scratch(p));
-  luaL_checkstack(L, nout + 8, "results of a trace");
-  for (int k = 0; k < nout; k++) {
-    sl_type type;
-    sl_node_type(&t->g, outs[k], &type);
-    out[k] = sl_newtensor(L, &type);
-  }
-  sl_err err;
-  sl_try(L, sl_program_run(p, input, captures, NULL, out, scratch, &err),
-         &err);
-  lua_rotate(L, -(nout + 2), nout);
-  lua_pop(L, 2);
-}
-
-void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  int base = lua_gettop(L);
-  sl_err err;
-  trace = lua_absindex(L, trace);
-  sl_check_versions(L, trace);
-  sl_program **p = program_box(L);
-  sl_try(L, sl_program_make(p, &t->g, nout, outs, &err), &err);
-  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + 1;
-  const sl_tensor **input =
-      sl_bind_scratch(L, count * (sl_int)sizeof *input);
-  const sl_tensor **captures = input + t->g.ninput;
-  bool outer_input = leaves(L, trace, TRACE_INPUTS, t->g.ninput, *p, input);
-  bool outer_capture =
-      leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, *p, captures);
-  if (outer_input || outer_capture) {
-    inline_results(L, trace, nout, outs);
-  } else {
-    run_results(L, t, *p, input, captures, nout, outs);
-  }
-  lua_rotate(L, base + 1, nout);
-  lua_settop(L, base + nout);
-}
-
 /* ---- metatables ---------------------------------------------------------- */
 
 static int sym_tostring(lua_State *L) {
   char text[160];
   sl_type type;
   const sym *s = to_sym(L, 1);
+  if (!known(s)) {
+    lua_pushliteral(L, "symbolic tensor (of a finished trace)");
+    return 1;
+  }
   sl_sym_type(L, 1, &type);
   lua_pushfstring(L, "symbolic %s %%%d%s",
-                  sl_type_text(text, sizeof text, &type), (int)s->node,
+                  sl_type_text(text, sizeof text, &type), (int)s->o.node,
                   s->trace->open ? "" : " (of a finished trace)");
   return 1;
 }
@@ -481,4 +593,6 @@ void sl_sym_metatable(lua_State *L, int methods) {
   lua_pushliteral(L, "trace");
   lua_setfield(L, -2, "__name");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &trace_key);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &pool_key);
 }

@@ -1,19 +1,26 @@
-/* trace.h: what trace.c (symbolic tensors) and graph.c (transforms on traces)
-** share. A trace owns one graph; its user values anchor what the graph refers
+/* trace.h: what trace.c (symbolic tensors), results.c (their values), programs.c
+** (compiled functions) and graph.c (transforms on traces) share. A trace owns one graph; its user values anchor what the graph refers
 ** to: 1 the values bound to inputs, 2 the captured tensors, 3 their numbers by
-** identity, 4 the captured tensors' versions when they were met, 5 the versions
-** of the values bound to inputs.  MIT licence. */
+** identity.  MIT licence. */
 #ifndef SL_TRACE_H
 #define SL_TRACE_H
 
 #include "bind/bind.h"
 
-enum { TRACE_INPUTS = 1, TRACE_CAPTURES, TRACE_NUMBERS, TRACE_VERSIONS,
-       TRACE_BOUND };
+enum { TRACE_INPUTS = 1, TRACE_CAPTURES, TRACE_NUMBERS };
+
+/* Versions of tensors when they were met, by number of input or capture. */
+typedef struct sl_versions {
+  uint64_t *at; /* SL_UNBOUND: no value yet */
+  int32_t n, cap;
+} sl_versions;
+#define SL_UNBOUND UINT64_MAX
 
 typedef struct sl_trace {
   sl_graph g;
-  uint64_t serial; /* later traces are inner ones */
+  sl_versions inputs, captures;
+  uint64_t serial; /* later traces are inner ones; 0: released */
+  const void *source; /* of the user's code: see sl_user_line */
   bool open;       /* operations may still be added by the user's function */
   bool isstatic;   /* jit, vmap: values must not be asked for while tracing */
 } sl_trace;
@@ -22,9 +29,18 @@ typedef struct sl_trace {
 sl_trace *sl_checktrace(lua_State *L, int idx);
 /* Pushes a fresh open trace. */
 sl_trace *sl_newtrace(lua_State *L, bool isstatic);
+/* Gives the trace at idx, which nobody will ask for anything again, to the next
+** sl_newtrace. Symbolic tensors of it that are still about raise when used. */
+void sl_trace_release(lua_State *L, int idx);
+/* Adds an input bound to the value at idx, whose type is given (idx 0: not
+** bound yet). */
+sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx);
 /* The symbolic tensor at idx as a node of the trace at `trace`; its trace must
 ** be that one. Raises otherwise. */
 sl_node sl_checknode(lua_State *L, int idx, int trace);
+/* The trace of the symbolic tensor at idx; NULL when it is none. Raises when the
+** trace has been released. */
+sl_trace *sl_sym_trace(lua_State *L, int idx);
 /* Pushes a symbolic tensor for a node of the trace at `trace`. */
 void sl_newsym(lua_State *L, int trace, sl_node node);
 /* The value at idx (number, Tensor, symbolic tensor of this or an outer trace)
@@ -33,6 +49,19 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d);
 /* Pushes nout values: the results when all that is needed is concrete, else
 ** symbolic tensors of the innermost trace they depend on. */
 void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs);
+/* The two below are results.c's as well: what programs are kept and run in. */
+/* The program of outs, from the plan cache or made for it; borrowed until the
+** next call. kind 0: the nodes as they stand. */
+sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
+                             const sl_node *outs);
+/* A block of at least that many bytes, the same for all programs; good until
+** the next call. */
+void *sl_workspace(lua_State *L, sl_int bytes);
+/* Pushes the table of results.c's functions for saddle.core.graph. */
+extern const luaL_Reg sl_results_functions[];
+extern const luaL_Reg sl_programs_functions[]; /* programs.c */
+void sl_open_results(lua_State *L);
+void sl_open_programs(lua_State *L);
 /* Records the version of the value at idx, which input k (from 1) is bound to.
 */
 void sl_note_bound(lua_State *L, int trace, int k, int idx);

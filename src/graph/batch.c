@@ -272,7 +272,7 @@ sl_status sl_graph_batch(sl_graph *g, sl_int size, int nx, const sl_node *x,
   unsigned char *is = (unsigned char *)(map + count);
   unsigned char *needed = is + count;
   memset(is, 0, (size_t)count);
-  sl_node top = sl_mark_needed(g, ny, y, needed);
+  sl_node top = sl_graph_needed(g, ny, y, needed);
   for (int k = 0; k < nx; k++) {
     map[x[k]] = bx[k];
     is[x[k]] = 1;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "graph/ops.h"
 #include "graph/rules.h"
 
 void sl_graph_init(sl_graph *g) { memset(g, 0, sizeof *g); }
@@ -16,12 +17,15 @@ void sl_graph_free(sl_graph *g) {
   sl_graph_init(g);
 }
 
+void sl_graph_clear(sl_graph *g) {
+  g->nnode = g->npool = g->nslot = 0;
+  g->ninput = g->ncapture = g->line = 0;
+  g->hash = 0;
+}
+
 /* Makes room for `need` entries of `size` bytes, doubling. */
 static sl_status grow(void **p, int32_t *cap, int64_t need, sl_int size,
                       sl_err *err) {
-  if (need <= *cap) {
-    return SL_OK;
-  }
   int64_t want = *cap > 0 ? 2 * (int64_t)*cap : 64;
   want = want > need ? want : need;
   void *q = want <= INT32_MAX ? sl_realloc(*p, want * size) : NULL;
@@ -35,6 +39,9 @@ static sl_status grow(void **p, int32_t *cap, int64_t need, sl_int size,
 }
 
 static sl_status grow_pool(sl_graph *g, int64_t more, sl_err *err) {
+  if (g->npool + more <= g->pool_cap) {
+    return SL_OK;
+  }
   void *p = g->pool;
   sl_status s = grow(&p, &g->pool_cap, (int64_t)g->npool + more,
                      (sl_int)sizeof *g->pool, err);
@@ -42,40 +49,55 @@ static sl_status grow_pool(sl_graph *g, int64_t more, sl_err *err) {
   return s;
 }
 
-static sl_status grow_nodes(sl_graph *g, sl_err *err) {
+static sl_status grow_nodes(sl_graph *g, int32_t more, sl_err *err) {
+  if (g->nnode + more <= g->node_cap) {
+    return SL_OK;
+  }
   void *p = g->node;
-  sl_status s = grow(&p, &g->node_cap, (int64_t)g->nnode + 1,
+  sl_status s = grow(&p, &g->node_cap, (int64_t)g->nnode + more,
                      (sl_int)sizeof *g->node, err);
   g->node = p;
   return s;
+}
+
+/* Writes a node, for which there is room, and takes it into the hash. */
+static void put_node(sl_graph *g, sl_op op, int nin, const sl_node *in,
+                     int nattr, const sl_int *attr, int dtype, int ndim,
+                     const sl_int *shape) {
+  sl_gnode *n = &g->node[g->nnode++];
+  n->op = (uint16_t)op;
+  n->dtype = (uint8_t)dtype;
+  n->ndim = (uint8_t)ndim;
+  n->nin = (uint16_t)nin;
+  n->nattr = (uint16_t)nattr;
+  n->pool = g->npool;
+  n->line = g->line;
+  uint64_t h = (uint64_t)op | (uint64_t)dtype << 16 | (uint64_t)ndim << 24 |
+               (uint64_t)nin << 32 | (uint64_t)nattr << 48;
+  h = sl_hash_mix(g->hash, h);
+  sl_int *p = g->pool + g->npool;
+  for (int i = 0; i < nin; i++) {
+    h = sl_hash_mix(h, (uint64_t)(*p++ = in[i]));
+  }
+  for (int i = 0; i < nattr; i++) {
+    h = sl_hash_mix(h, (uint64_t)(*p++ = attr[i]));
+  }
+  for (int i = 0; i < ndim; i++) {
+    h = sl_hash_mix(h, (uint64_t)(*p++ = shape[i]));
+  }
+  g->hash = h;
+  g->npool += nin + nattr + ndim;
 }
 
 /* Appends a node whose type is already known. */
 static sl_status append(sl_graph *g, sl_op op, int nin, const sl_node *in,
                         int nattr, const sl_int *attr, const sl_type *type,
                         sl_node *out, sl_err *err) {
-  SL_TRY(grow_nodes(g, err));
+  SL_TRY(grow_nodes(g, 1, err));
   SL_TRY(grow_pool(g, (int64_t)nin + nattr + type->ndim, err));
-  sl_gnode *n = &g->node[g->nnode];
-  n->op = (uint16_t)op;
-  n->dtype = (uint8_t)type->dtype;
-  n->ndim = (uint8_t)type->ndim;
-  n->nin = (uint16_t)nin;
-  n->nattr = (uint16_t)nattr;
-  n->pool = g->npool;
-  n->line = g->line;
-  sl_int *p = g->pool + g->npool;
-  for (int i = 0; i < nin; i++) {
-    *p++ = in[i];
-  }
-  for (int i = 0; i < nattr; i++) {
-    *p++ = attr[i];
-  }
-  for (int i = 0; i < type->ndim; i++) {
-    *p++ = type->shape[i];
-  }
-  g->npool += nin + nattr + type->ndim;
-  *out = g->nnode++;
+  put_node(g, op, nin, in, nattr, attr, (int)type->dtype, type->ndim,
+           type->shape);
+  *out = g->nnode - 1;
   return SL_OK;
 }
 
@@ -86,7 +108,38 @@ void sl_node_type(const sl_graph *g, sl_node n, sl_type *out) {
   out->ndim = node->ndim;
   for (int i = 0; i < node->ndim; i++) {
     out->shape[i] = shape[i];
+    SL_NOVECTOR;
   }
+}
+
+static const sl_int *shape_of(const sl_graph *g, const sl_gnode *n) {
+  return g->pool + n->pool + n->nin + n->nattr;
+}
+
+/* Is the result's type that of the operands, all floats of one shape? The
+** commonest case, which needs no inference. */
+static bool keeps_type(const sl_graph *g, sl_op op, int nin,
+                       const sl_node *in) {
+  uint8_t d = g->node[in[0]].dtype;
+  bool same = nin == sl_ops[op].arity && sl_dtype_isfloat((sl_dtype)d) &&
+              (sl_ops[op].shape == shape_arith ||
+               sl_ops[op].shape == shape_float);
+  for (int i = 1; i < nin; i++) {
+    same &= g->node[in[i]].dtype == d;
+  }
+  return same;
+}
+
+/* Appends a node of the type of its first operand. */
+static sl_status append_like(sl_graph *g, sl_op op, int nin, const sl_node *in,
+                             int nattr, const sl_int *attr, sl_node *out,
+                             sl_err *err) {
+  SL_TRY(grow_nodes(g, 1, err));
+  SL_TRY(grow_pool(g, (int64_t)nin + nattr + SL_MAXDIM, err));
+  const sl_gnode *a = &g->node[in[0]];
+  put_node(g, op, nin, in, nattr, attr, a->dtype, a->ndim, shape_of(g, a));
+  *out = g->nnode - 1;
+  return SL_OK;
 }
 
 sl_status sl_graph_add(sl_graph *g, sl_op op, int nin, const sl_node *in,
@@ -95,6 +148,9 @@ sl_status sl_graph_add(sl_graph *g, sl_op op, int nin, const sl_node *in,
   if (nin > SL_MAXIN) {
     return sl_fail(err, SL_EARG, "%s: at most %d operands, got %d",
                    sl_ops[op].name, SL_MAXIN, nin);
+  }
+  if (nin == 1 && keeps_type(g, op, nin, in)) {
+    return append_like(g, op, nin, in, nattr, attr, out, err);
   }
   sl_type types[SL_MAXIN];
   for (int i = 0; i < nin; i++) {
@@ -129,16 +185,22 @@ sl_status sl_graph_capture(sl_graph *g, const sl_type *type, sl_node *out,
   return SL_OK;
 }
 
+static sl_status grow_slots(sl_graph *g, int64_t need, sl_err *err) {
+  if (need <= g->slot_cap) {
+    return SL_OK;
+  }
+  void *p = g->slot;
+  sl_status s = grow(&p, &g->slot_cap, need, (sl_int)sizeof *g->slot, err);
+  g->slot = p;
+  return s;
+}
+
 sl_status sl_graph_slot(sl_graph *g, double value, sl_dtype d, sl_node *out,
                         sl_err *err) {
-  void *p = g->slot;
-  sl_status s = grow(&p, &g->slot_cap, (int64_t)g->nslot + 1,
-                     (sl_int)sizeof *g->slot, err);
-  g->slot = p;
-  if (s != SL_OK) {
-    return s;
-  }
-  sl_type type = {.dtype = d, .ndim = 0};
+  SL_TRY(grow_slots(g, (int64_t)g->nslot + 1, err));
+  sl_type type;
+  type.dtype = d;
+  type.ndim = 0;
   SL_TRY(add_leaf(g, SL_OP_slot, g->nslot, &type, out, err));
   g->slot[g->nslot++] = value;
   return SL_OK;
@@ -148,12 +210,37 @@ sl_status sl_graph_const(sl_graph *g, double value, sl_dtype d, sl_node *out,
                          sl_err *err) {
   sl_int bits;
   memcpy(&bits, &value, sizeof bits);
-  sl_type type = {.dtype = d, .ndim = 0};
+  sl_type type;
+  type.dtype = d;
+  type.ndim = 0;
   return add_leaf(g, SL_OP_const, bits, &type, out, err);
+}
+
+static bool same_shapes(const sl_graph *g, int nin, const sl_node *in) {
+  const sl_gnode *a = &g->node[in[0]];
+  const sl_int *p = shape_of(g, a);
+  for (int i = 1; i < nin; i++) {
+    const sl_gnode *b = &g->node[in[i]];
+    const sl_int *q = shape_of(g, b);
+    if (a->ndim != b->ndim) {
+      return false;
+    }
+    for (int k = 0; k < a->ndim; k++) {
+      if (p[k] != q[k]) {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
 sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        sl_node *out, sl_err *err) {
+  if (same_shapes(g, nin, in)) {
+    return keeps_type(g, op, nin, in)
+               ? append_like(g, op, nin, in, 0, NULL, out, err)
+               : sl_graph_add(g, op, nin, in, 0, NULL, out, err);
+  }
   sl_type shape;
   sl_type t;
   sl_node_type(g, in[0], &shape);
@@ -176,9 +263,34 @@ sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
   return sl_graph_add(g, op, nin, same, 0, NULL, out, err);
 }
 
+sl_status sl_graph_at(sl_graph *g, sl_node x, sl_int at, sl_node *out,
+                      sl_err *err) {
+  sl_int attr[3 * SL_MAXDIM];
+  sl_type t;
+  SL_TRY(grow_nodes(g, 2, err));
+  SL_TRY(grow_pool(g, 2 + 6 * SL_MAXDIM, err));
+  sl_node_type(g, x, &t);
+  for (int a = 0; a < t.ndim; a++) {
+    attr[3 * a] = 0;
+    attr[3 * a + 1] = 1;
+    attr[3 * a + 2] = t.shape[a];
+    SL_NOVECTOR;
+  }
+  attr[0] = at;
+  attr[2] = t.shape[0] = 1;
+  int rest = t.ndim - 1;
+  put_node(g, SL_OP_slice, 1, &x, 3 * t.ndim, attr, (int)t.dtype, t.ndim,
+           t.shape);
+  sl_node slice = g->nnode - 1;
+  put_node(g, SL_OP_reshape, 1, &slice, rest, t.shape + 1, (int)t.dtype, rest,
+           t.shape + 1);
+  *out = g->nnode - 1;
+  return SL_OK;
+}
+
 /* ---- needed nodes -------------------------------------------------------- */
 
-sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
+sl_node sl_graph_needed(const sl_graph *g, int ny, const sl_node *y,
                        unsigned char *mark) {
   sl_node top = 0;
   for (int k = 0; k < ny; k++) {
@@ -248,7 +360,7 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
                    from->nnode);
   }
   unsigned char *mark = (unsigned char *)(map + from->nnode + 1);
-  sl_node top = sl_mark_needed(from, nout, outs, mark);
+  sl_node top = sl_graph_needed(from, nout, outs, mark);
   sl_status s = SL_OK;
   for (sl_node n = 0; n < top && s == SL_OK; n++) {
     if (mark[n]) {
@@ -262,26 +374,19 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
   return s;
 }
 
-/* As splice_node, but leaves keep their numbers. */
-static sl_status extract_node(sl_graph *to, const sl_graph *from, sl_node n,
-                              sl_node *map, sl_err *err) {
+sl_status sl_graph_copy_node(sl_graph *to, const sl_graph *from, sl_node n,
+                             const sl_node *in, sl_node *out, sl_err *err) {
   const sl_gnode *node = &from->node[n];
   sl_type type;
-  sl_node in[SL_MAXIN];
-  const sl_int *old = sl_node_in(from, n);
   sl_node_type(from, n, &type);
-  for (int i = 0; i < node->nin; i++) {
-    in[i] = map[old[i]];
-  }
   to->line = node->line;
   return append(to, (sl_op)node->op, node->nin, in, node->nattr,
-                sl_node_attr(from, n), &type, &map[n], err);
+                sl_node_attr(from, n), &type, out, err);
 }
 
-static sl_status copy_slots(sl_graph *to, const sl_graph *from, sl_err *err) {
-  void *p = to->slot;
-  SL_TRY(grow(&p, &to->slot_cap, from->nslot, (sl_int)sizeof *to->slot, err));
-  to->slot = p;
+sl_status sl_graph_copy_counts(sl_graph *to, const sl_graph *from,
+                               sl_err *err) {
+  SL_TRY(grow_slots(to, from->nslot, err));
   if (from->nslot > 0) {
     memcpy(to->slot, from->slot, (size_t)from->nslot * sizeof *to->slot);
   }
@@ -289,6 +394,17 @@ static sl_status copy_slots(sl_graph *to, const sl_graph *from, sl_err *err) {
   to->ninput = from->ninput;
   to->ncapture = from->ncapture;
   return SL_OK;
+}
+
+/* Operands by map[]; leaves keep their numbers. */
+static sl_status extract_node(sl_graph *to, const sl_graph *from, sl_node n,
+                              sl_node *map, sl_err *err) {
+  sl_node in[SL_MAXIN];
+  const sl_int *old = sl_node_in(from, n);
+  for (int i = 0; i < from->node[n].nin; i++) {
+    in[i] = map[old[i]];
+  }
+  return sl_graph_copy_node(to, from, n, in, &map[n], err);
 }
 
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
@@ -301,8 +417,8 @@ sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                    from->nnode);
   }
   unsigned char *mark = (unsigned char *)(map + from->nnode + 1);
-  sl_node top = sl_mark_needed(from, nout, outs, mark);
-  sl_status s = copy_slots(to, from, err);
+  sl_node top = sl_graph_needed(from, nout, outs, mark);
+  sl_status s = sl_graph_copy_counts(to, from, err);
   for (sl_node n = 0; n < top && s == SL_OK; n++) {
     if (mark[n]) {
       s = extract_node(to, from, n, map, err);
@@ -384,8 +500,8 @@ bool sl_graph_same(const sl_graph *a, const sl_node *aout, const sl_graph *b,
   }
   unsigned char *amark = (unsigned char *)(map + a->nnode + 1);
   unsigned char *bmark = amark + a->nnode + 1;
-  sl_node atop = sl_mark_needed(a, nout, aout, amark);
-  sl_node btop = sl_mark_needed(b, nout, bout, bmark);
+  sl_node atop = sl_graph_needed(a, nout, aout, amark);
+  sl_node btop = sl_graph_needed(b, nout, bout, bmark);
   bool same =
       same_walk(a, atop, amark, b, btop, bmark, map, slots, where);
   for (int k = 0; k < nout && same; k++) {

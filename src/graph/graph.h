@@ -39,7 +39,16 @@ typedef struct sl_graph {
   int32_t nnode, node_cap, npool, pool_cap, nslot, slot_cap;
   int32_t ninput, ncapture; /* counts of INPUT and CAPTURE leaves */
   int32_t line;             /* stamped on nodes as they are added */
+  uint64_t hash;            /* of the structure: all nodes in order, see below */
 } sl_graph;
+
+/* The running hash of a graph takes in each node's operation, type, operands
+** and attributes; numbers in slots and lines are no part of it. Equal graphs
+** have equal hashes; the converse is for the caller to check. */
+static inline uint64_t sl_hash_mix(uint64_t h, uint64_t x) {
+  h = (h ^ x) * 0x9E3779B97F4A7C15u; /* odd: no bit of x is lost */
+  return h ^ (h >> 32);
+}
 
 /* ---- the table of operations (ops.c) ------------------------------------- */
 typedef enum sl_opclass {
@@ -118,6 +127,7 @@ bool sl_op_view(sl_op op, sl_tensor *out, const sl_tensor *in,
 /* ---- building (graph.c) -------------------------------------------------- */
 void sl_graph_init(sl_graph *g);
 void sl_graph_free(sl_graph *g); /* idempotent */
+void sl_graph_clear(sl_graph *g); /* no nodes; keeps its memory for the next */
 /* Appends; infers the type; SL_ESHAPE etc. with both shapes in the message. */
 sl_status sl_graph_add(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        int nattr, const sl_int *attr, sl_node *out,
@@ -131,6 +141,10 @@ sl_status sl_graph_slot(sl_graph *g, double value, sl_dtype d, sl_node *out,
                         sl_err *err);
 sl_status sl_graph_const(sl_graph *g, double value, sl_dtype d, sl_node *out,
                          sl_err *err);
+/* The part of x at position `at` of its first axis, which is dropped: a slice
+** and a reshape. at is in range. */
+sl_status sl_graph_at(sl_graph *g, sl_node x, sl_int at, sl_node *out,
+                      sl_err *err);
 /* For SL_MAP ops: broadcasts operands to one shape, then adds. */
 sl_status sl_graph_map(sl_graph *g, sl_op op, int nin, const sl_node *in,
                        sl_node *out, sl_err *err);
@@ -185,9 +199,20 @@ sl_status sl_graph_splice(sl_graph *to, const sl_graph *from,
 sl_status sl_graph_extract(sl_graph *to, const sl_graph *from, int nout,
                            const sl_node *outs, sl_node *dst, sl_err *err);
 
+/* mark[n] = needed by one of y (SL_NONE allowed); marks has y's largest index
+** + 1 entries. Returns that count. (graph.c) */
+sl_node sl_graph_needed(const sl_graph *g, int ny, const sl_node *y,
+                        unsigned char *mark);
+/* A smaller graph with the same results: equal nodes joined, constants folded,
+** the rules of algebra.h and of simplify.c applied; leaves keep their numbers.
+** (simplify.c) */
+sl_status sl_graph_simplify(sl_graph *to, const sl_graph *from, int nout,
+                            const sl_node *outs, sl_node *dst, sl_err *err);
+
 /* ---- execution (program.c) ----------------------------------------------- */
-/* A program is a graph's needed nodes in order with planned memory: running
-** it allocates nothing. (The place of the compiler.) */
+/* A program is a graph compiled: simplified, fused, its memory planned, so that
+** running it allocates nothing (but what BLAS and long reductions need for
+** their partial results). It belongs to one thread at a time. */
 typedef struct sl_program sl_program;
 sl_status sl_program_make(sl_program **out, const sl_graph *g, int nout,
                           const sl_node *outs, sl_err *err);
@@ -199,10 +224,20 @@ bool sl_program_uses_capture(const sl_program *p, int k);
 /* inputs[k], captures[k]: descriptors of the leaves' types, any strides (NULL
 ** where unused); slots: values by number (NULL: those in the graph when made).
 ** out[k]: fresh contiguous tensors. scratch: 64-byte aligned. Polls. */
-sl_status sl_program_run(const sl_program *p, const sl_tensor *const *inputs,
+sl_status sl_program_run(sl_program *p, const sl_tensor *const *inputs,
                          const sl_tensor *const *captures, const double *slots,
                          sl_tensor *const *out, void *scratch, sl_err *err);
-/* Peak is not bytes moved: a line per step with types, offsets, liveness. */
+
+/* The plan, a line per step. snprintf's contract. (plan.c) */
 sl_int sl_program_text(char *buf, sl_int n, const sl_program *p);
+/* One step of the plan, for statistics. */
+typedef struct sl_step_stats {
+  char what[120];
+  double flops, bytes; /* of one run: arithmetic; memory read and written */
+  double seconds;      /* of one run, mean over those that were timed */
+} sl_step_stats;
+int32_t sl_program_steps(const sl_program *p);
+void sl_program_stats(const sl_program *p, int32_t step, sl_step_stats *out);
+int64_t sl_program_runs(const sl_program *p); /* so far */
 
 #endif

@@ -187,7 +187,7 @@ sl_status sl_graph_jvp(sl_graph *g, int nx, const sl_node *x,
   }
   unsigned char *needed = (unsigned char *)(tan + count);
   unsigned char *seed = needed + count;
-  sl_node top = sl_mark_needed(g, ny, y, needed);
+  sl_node top = sl_graph_needed(g, ny, y, needed);
   memset(seed, 0, (size_t)count);
   for (int k = 0; k < nx; k++) {
     seed[x[k]] = 1;

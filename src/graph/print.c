@@ -126,7 +126,7 @@ sl_int sl_graph_text(char *buf, sl_int n, const sl_graph *g,
     return 0;
   }
   memset(mark, 1, (size_t)g->nnode + 1);
-  sl_node top = nout > 0 ? sl_mark_needed(g, nout, outs, mark) : g->nnode;
+  sl_node top = nout > 0 ? sl_graph_needed(g, nout, outs, mark) : g->nnode;
   for (sl_node k = 0; k < top; k++) {
     if (mark[k]) {
       put_node(&s, g, k);

@@ -41,14 +41,16 @@ sl_node sl_unreduce(sl_build *b, sl_node r, uint32_t mask, sl_node x);
 /* x repeated along a new leading axis. */
 sl_node sl_add_batch(sl_build *b, sl_node x, sl_int size);
 
-/* mark[n] = needed by one of y; marks has y's largest index + 1 entries.
-** Returns that count. */
-sl_node sl_mark_needed(const sl_graph *g, int ny, const sl_node *y,
-                       unsigned char *mark);
-
 /* A leaf of the given type that stands for a tangent: linear in it is what a
 ** transposition transposes. Never needed once that is done. (graph.c) */
 sl_status sl_graph_tangent(sl_graph *g, const sl_type *type, sl_node *out,
                            sl_err *err);
+
+/* Node n of `from` appended to `to` on other operands: a leaf keeps its number,
+** and what the numbers count is taken over first by sl_graph_copy_counts.
+** (graph.c) */
+sl_status sl_graph_copy_node(sl_graph *to, const sl_graph *from, sl_node n,
+                             const sl_node *in, sl_node *out, sl_err *err);
+sl_status sl_graph_copy_counts(sl_graph *to, const sl_graph *from, sl_err *err);
 
 #endif

@@ -35,16 +35,19 @@ sl_status shape_iota(const sl_type *in, int nin, const sl_int *attr, int nattr,
 /* Broadcast shape and common dtype of operands first .. nin-1. */
 static sl_status common(const sl_type *in, int first, int nin, sl_type *out,
                         sl_err *err) {
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   for (int i = 1; i < nin; i++) {
     sl_type sum;
+    if (sl_shape_eq(out, &in[i])) {
+      continue;
+    }
     if (sl_broadcast("", out, &in[i], &sum, NULL) != SL_OK) {
       return sl_fail(err, SL_ESHAPE,
                      "shapes do not broadcast: a is %s, b is %s",
                      show(&in[i - 1]).s, show(&in[i]).s);
     }
     sum.dtype = out->dtype;
-    *out = sum;
+    sl_type_copy(out, &sum);
   }
   out->dtype = in[first].dtype;
   for (int i = first + 1; i < nin; i++) {
@@ -109,14 +112,14 @@ sl_status shape_where(const sl_type *in, int nin, const sl_int *attr,
 sl_status shape_same(const sl_type *in, int nin, const sl_int *attr, int nattr,
                      sl_type *out, sl_err *err) {
   (void)nin, (void)attr, (void)nattr, (void)err;
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   return SL_OK;
 }
 
 sl_status shape_cast(const sl_type *in, int nin, const sl_int *attr, int nattr,
                      sl_type *out, sl_err *err) {
   (void)nin, (void)nattr, (void)err;
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   out->dtype = (sl_dtype)attr[0];
   return SL_OK;
 }
@@ -167,7 +170,7 @@ static sl_status axis_ok(const sl_type *in, sl_int axis, sl_err *err) {
 sl_status shape_axis(const sl_type *in, int nin, const sl_int *attr, int nattr,
                      sl_type *out, sl_err *err) {
   (void)nin, (void)nattr;
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   out->dtype = in->dtype == SL_U8 ? SL_I64 : in->dtype;
   return axis_ok(in, attr[0], err);
 }
@@ -251,7 +254,7 @@ sl_status shape_permute(const sl_type *in, int nin, const sl_int *attr,
 sl_status shape_slice(const sl_type *in, int nin, const sl_int *attr,
                       int nattr, sl_type *out, sl_err *err) {
   (void)nin;
-  *out = *in;
+  sl_type_copy(out, in);
   if (nattr != 3 * in->ndim) {
     return sl_fail(err, SL_EARG, "needs 3 numbers an axis of %s",
                    show(in).s);
@@ -276,7 +279,7 @@ sl_status shape_slice(const sl_type *in, int nin, const sl_int *attr,
 sl_status shape_pad(const sl_type *in, int nin, const sl_int *attr, int nattr,
                     sl_type *out, sl_err *err) {
   (void)nin, (void)err, (void)nattr;
-  *out = *in;
+  sl_type_copy(out, in);
   for (int a = 0; a < in->ndim; a++) {
     out->shape[a] = attr[3 * a + 2];
   }
@@ -290,7 +293,7 @@ sl_status shape_concat(const sl_type *in, int nin, const sl_int *attr,
     return sl_fail(err, SL_EARG, "needs at least one tensor");
   }
   SL_TRY(axis_ok(in, attr[0], err));
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   for (int i = 1; i < nin; i++) {
     bool ok = in[i].ndim == in[0].ndim && in[i].dtype == in[0].dtype;
     for (int a = 0; ok && a < in[0].ndim; a++) {
@@ -402,7 +405,7 @@ sl_status shape_matmul(const sl_type *in, int nin, const sl_int *attr,
                    show(&in[1]).s, attr[1] ? " (transposed)" : "");
   }
   SL_TRY(need(in[0].dtype != SL_U8, "i64, f32 or f64", &in[0], err));
-  *out = in[0];
+  sl_type_copy(out, &in[0]);
   out->shape[d - 2] = a[attr[0]];
   out->shape[d - 1] = b[!attr[1]];
   return SL_OK;

@@ -17,7 +17,7 @@ typedef struct gemm {
 } gemm;
 
 #define TINY 27          /* m n k up to here: plain loops beat the call */
-#define WHOLE (1 << 18)  /* m n k up to here: one tile */
+#define WHOLE (1 << 20)  /* m n k up to here: one tile, one thread */
 #define WORK (1 << 20)   /* m n k of a tile worth waking a thread for */
 #define EDGE 256         /* of a tile of a large product */
 #define SMALL_RESULT (128 * 128) /* m n up to here may be cut along k */
@@ -259,7 +259,7 @@ ADD_SLABS(float)
 static sl_status run_slabs(const gemm *g, bool parallel, sl_err *err) {
   sl_int slabs = ceil_div(g->k, g->tk), size = g->m * g->n;
   sl_int bytes = slabs * size * sl_dtype_size(g->dtype);
-  char *part = sl_malloc_aligned(bytes);
+  char *part = sl_temp_take(bytes);
   if (part == NULL) {
     return sl_fail(err, SL_ENOMEM, "matmul: no memory for %lld bytes",
                    (long long)bytes);
@@ -279,7 +279,7 @@ static sl_status run_slabs(const gemm *g, bool parallel, sl_err *err) {
   } else {
     add_slabs_float(g, (const float *)(const void *)part, slabs);
   }
-  sl_free(part);
+  sl_temp_give(part);
   return sl_poll(err, "matmul");
 }
 
@@ -295,7 +295,7 @@ static sl_status packed(sl_dtype d, const sl_matrix *x, sl_int rows,
     return SL_OK;
   }
   sl_int bytes = rows * cols * sl_dtype_size(d);
-  *block = sl_malloc_aligned(bytes);
+  *block = sl_temp_take(bytes);
   if (*block == NULL) {
     return sl_fail(err, SL_ENOMEM, "matmul: no memory for %lld bytes",
                    (long long)bytes);
@@ -339,7 +339,7 @@ static sl_status multiply_packed(const gemm *g, bool parallel, sl_err *err) {
     copy_matrix(g->dtype, g->m, g->n, &g->c, &p.c);
   }
   for (int i = 0; i < 3; i++) {
-    sl_free(block[i]);
+    sl_temp_give(block[i]);
   }
   return s;
 }

@@ -5,6 +5,7 @@
 ** loop. Every element is computed by the same expression in each loop, so the
 ** layout never changes a bit. MIT licence. */
 #include "kern/kern.h"
+#include "kern/vmath.h"
 
 #include <math.h>
 
@@ -53,26 +54,6 @@ static inline float floormodf(float x, float y) {
   return (m > 0 ? y < 0 : (m < 0 && y > 0)) ? m + y : m;
 }
 
-/* exp is only ever taken of -|x|: no overflow, and full relative accuracy in
-** the lower tail, where the value is exp(x) itself. */
-static inline double sigmoid(double x) {
-  double e = exp(-fabs(x));
-  return (x < 0 ? e : 1.0) / (1.0 + e);
-}
-
-static inline float sigmoidf(float x) {
-  float e = expf(-fabsf(x));
-  return (x < 0 ? e : 1.0f) / (1.0f + e);
-}
-
-static inline double softplus(double x) {
-  return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x)));
-}
-
-static inline float softplusf(float x) {
-  return (x > 0 ? x : 0.0f) + log1pf(expf(-fabsf(x)));
-}
-
 /* ---- loops --------------------------------------------------------------- */
 
 #ifdef __clang__ /* rows that call libm have no vector form: no news */
@@ -96,6 +77,43 @@ static inline float softplusf(float x) {
       for (sl_int k = 0; k < n; k++) {                                        \
         const Ti x = a[k * sa];                                               \
         o[k * so] = (To)(expr);                                               \
+      }                                                                       \
+    }                                                                         \
+  }
+
+/* Is any |x| of the block >= NEAR_MAX, or NaN? The borrow tells. */
+#define ANY_FAR(T)                                                            \
+  static bool any_far_##T(sl_int n, const T *x) {                             \
+    uint64_t borrow = 0;                                                      \
+    _Pragma("omp simd reduction(| : borrow)") for (sl_int k = 0; k < n; k++) { \
+      const uint64_t a = v64_bits(fabs((double)x[k]));                        \
+      borrow |= v64_bits(NEAR_MAX) - 1 - a;                                   \
+    }                                                                         \
+    return borrow >> 63 != 0;                                                 \
+  }
+ANY_FAR(double)
+ANY_FAR(float)
+
+/* The choice is of each element; a block of near ones has no choice to make. */
+#define BLOCK 128
+#define LOOP_FAR(fn, T, near, far)                                            \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
+                 const sl_int *si) {                                          \
+    const sl_int sa = si[0];                                                  \
+    for (sl_int i = 0; i < n; i += BLOCK) {                                   \
+      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                       \
+      T *o = (T *)out + i * so;                                               \
+      const T *a = (const T *)in[0] + i * sa;                                 \
+      if (so == 1 && sa == 1 && !any_far_##T(len, a)) {                       \
+        _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {                \
+          const double x = (double)a[k];                                      \
+          o[k] = (T)(near);                                                   \
+        }                                                                     \
+      } else {                                                                \
+        for (sl_int k = 0; k < len; k++) {                                    \
+          const double x = (double)a[k * sa];                                 \
+          o[k * so] = fabs(x) < NEAR_MAX ? (T)(near) : (T)(far);              \
+        }                                                                     \
       }                                                                       \
     }                                                                         \
   }
@@ -166,6 +184,9 @@ static inline float softplusf(float x) {
 #define MAKE_FLOAT(name, arity, e64, e32, ei)  \
   LOOP_##arity(name##_f64, double, double, e64) \
   LOOP_##arity(name##_f32, float, float, e32)
+#define MAKE_FAR(name, arity, near, far, ei)  \
+  LOOP_FAR(name##_f64, double, near, far)     \
+  LOOP_FAR(name##_f32, float, near, far)
 #define MAKE_ARITH(name, arity, e64, e32, ei) \
   MAKE_FLOAT(name, arity, e64, e32, ei)       \
   LOOP_##arity(name##_i64, sl_int, sl_int, ei)
@@ -192,6 +213,7 @@ static inline float softplusf(float x) {
 /* ---- the table, columns in the order of sl_dtype ------------------------- */
 
 #define COLUMNS_FLOAT(name) {NULL, NULL, name##_f32, name##_f64}
+#define COLUMNS_FAR(name) COLUMNS_FLOAT(name)
 #define COLUMNS_ARITH(name) {NULL, name##_i64, name##_f32, name##_f64}
 #define COLUMNS_TEST(name) COLUMNS_FLOAT(name)
 #define COLUMNS_COMPARE(name) {name##_u8, name##_i64, name##_f32, name##_f64}
@@ -199,6 +221,7 @@ static inline float softplusf(float x) {
 #define COLUMNS_SELECT(name) COLUMNS_COMPARE(name)
 
 #define GIVES_FLOAT false
+#define GIVES_FAR false
 #define GIVES_ARITH false
 #define GIVES_TEST true
 #define GIVES_COMPARE true

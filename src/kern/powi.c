@@ -4,14 +4,16 @@
 ** worse than that of pow, which then takes over. f32 is computed in f64.
 ** MIT licence. */
 #include "kern/kern.h"
+#include "kern/vmath.h"
 
 #include <math.h>
 
 #define BLOCK 128
 #define SQUARINGS 32 /* the largest |p| done by products */
 
-/* v[k] = v[k]^p for p >= 0; scratch is the running square. */
-static void square_block(sl_int n, double *v, sl_int p) {
+/* v[k] = v[k]^p for p >= 0; scratch is the running square. A function of its
+** own, for scripts/packed.lua. */
+static __attribute__((noinline)) void square_block(sl_int n, double *v, sl_int p) {
   double base[BLOCK];
   for (sl_int k = 0; k < n; k++) {
     base[k] = v[k];
@@ -33,14 +35,32 @@ static void square_block(sl_int n, double *v, sl_int p) {
 
 /* |p| may exceed 2^53, where the parity that decides the sign is lost in the
 ** conversion to double: hence the sign by hand. */
-static double pow_large(double x, sl_int p) {
-  double r = pow(fabs(x), (double)p);
-  return signbit(x) && (p & 1) ? -r : r;
+static inline double pow_large(double x, sl_int p) {
+  const double r = v64_pow(fabs(x), (double)p);
+  return (p & 1) != 0 ? copysign(r, x) : r;
+}
+
+static bool lost(double v) { /* x^|p| out of range */
+  return isinf(v) || fabs(v) < 0x1p-1000;
+}
+
+/* v[k] = x[k]^p of v[k] = x[k]^-p, p < 0 */
+static void invert_block(sl_int n, double *v, const double *x, sl_int p) {
+  int any = 0;
+  for (sl_int k = 0; k < n; k++) {
+    any |= lost(v[k]);
+  }
+  for (sl_int k = 0; k < n && any; k++) {
+    v[k] = lost(v[k]) ? pow_large(x[k], p) : 1.0 / v[k];
+  }
+  for (sl_int k = 0; k < n && !any; k++) {
+    v[k] = 1.0 / v[k];
+  }
 }
 
 static void pow_block(sl_int n, double *v, sl_int p) {
   if (p < -SQUARINGS || p > SQUARINGS) {
-    for (sl_int k = 0; k < n; k++) {
+    _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {
       v[k] = pow_large(v[k], p);
     }
     return;
@@ -50,9 +70,8 @@ static void pow_block(sl_int n, double *v, sl_int p) {
     x[k] = v[k];
   }
   square_block(n, v, p < 0 ? -p : p);
-  for (sl_int k = 0; k < n && p < 0; k++) {
-    bool lost = isinf(v[k]) || fabs(v[k]) < 0x1p-1000; /* x^|p| out of range */
-    v[k] = lost ? pow_large(x[k], p) : 1.0 / v[k];
+  if (p < 0) {
+    invert_block(n, v, x, p);
   }
 }
 

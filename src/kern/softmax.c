@@ -2,28 +2,31 @@
 ** that the largest term is exp(0) = 1: nothing overflows and the sum lies in
 ** [1, n]. Sums are in f64, pairwise over leaves. MIT licence. */
 #include "kern/kern.h"
+#include "kern/vmath.h"
 
 #include <math.h>
 
 /* The pairwise sum of n f64 values at distance s. */
-static double pairwise(sl_int n, const double *x, sl_int s) {
+static double pairwise_double(sl_int n, const double *x, sl_int s) {
   if (n <= SL_FOLD_LEAF) {
     double acc;
     sl_folder_get(SL_FOLD_SUM, SL_F64)->leaf(&acc, 1, x, 0, n, NULL, s);
     return acc;
   }
   sl_int half = n / 2 - n / 2 % 8;
-  return pairwise(half, x, s) + pairwise(n - half, x + half * s, s);
+  return pairwise_double(half, x, s) +
+         pairwise_double(n - half, x + half * s, s);
 }
 
-static double pairwise_f32(sl_int n, const float *x, sl_int s) {
+static double pairwise_float(sl_int n, const float *x, sl_int s) {
   if (n <= SL_FOLD_LEAF) {
     double acc;
     sl_folder_get(SL_FOLD_SUM, SL_F32)->leaf(&acc, 1, x, 0, n, NULL, s);
     return acc;
   }
   sl_int half = n / 2 - n / 2 % 8;
-  return pairwise_f32(half, x, s) + pairwise_f32(n - half, x + half * s, s);
+  return pairwise_float(half, x, s) +
+         pairwise_float(n - half, x + half * s, s);
 }
 
 /* NaN when any is NaN; -Inf when n = 0. */
@@ -39,13 +42,29 @@ static double pairwise_f32(sl_int n, const float *x, sl_int s) {
 MAXIMUM(double)
 MAXIMUM(float)
 
+/* out[k] = exp(x[k] - m); a function of its own, for scripts/packed.lua */
+#define EXPS(T, fexp)                                                       \
+  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so,     \
+                                                 const T *x, sl_int s,      \
+                                                 T m) {                     \
+    if (so == 1 && s == 1) {                                                \
+      _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {                  \
+        out[k] = fexp(x[k] - m);                                            \
+      }                                                                     \
+    } else {                                                                \
+      for (sl_int k = 0; k < n; k++) {                                      \
+        out[k * so] = fexp(x[k * s] - m);                                   \
+      }                                                                     \
+    }                                                                       \
+  }
+EXPS(double, v64_exp)
+EXPS(float, v32_exp)
+
 static void softmax_f64(sl_int n, double *out, sl_int so, const double *x,
                         sl_int s) {
   double m = max_double(n, x, s);
-  for (sl_int k = 0; k < n; k++) {
-    out[k * so] = exp(x[k * s] - m);
-  }
-  double sum = pairwise(n, out, so);
+  exps_double(n, out, so, x, s, m);
+  double sum = pairwise_double(n, out, so);
   for (sl_int k = 0; k < n; k++) {
     out[k * so] /= sum;
   }
@@ -54,10 +73,8 @@ static void softmax_f64(sl_int n, double *out, sl_int so, const double *x,
 static void softmax_f32(sl_int n, float *out, sl_int so, const float *x,
                         sl_int s) {
   float m = max_float(n, x, s);
-  for (sl_int k = 0; k < n; k++) {
-    out[k * so] = expf(x[k * s] - m);
-  }
-  double sum = pairwise_f32(n, out, so);
+  exps_float(n, out, so, x, s, m);
+  double sum = pairwise_float(n, out, so);
   for (sl_int k = 0; k < n; k++) {
     out[k * so] = (float)((double)out[k * so] / sum);
   }
@@ -72,23 +89,21 @@ void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
   }
 }
 
-/* log sum exp(x[k*s] - m), the tree of leaves as in pairwise, the terms made
+/* log sum exp(x[k*s] - m), the tree of leaves as in pairwise_T, the terms made
 ** leaf by leaf. */
-#define SUMEXP(T, fexp)                                                     \
+#define SUMEXP(T)                                                           \
   static double sumexp_##T(sl_int n, const T *x, sl_int s, T m) {           \
     if (n > SL_FOLD_LEAF) {                                                 \
       sl_int half = n / 2 - n / 2 % 8;                                      \
       return sumexp_##T(half, x, s, m) +                                    \
              sumexp_##T(n - half, x + half * s, s, m);                      \
     }                                                                       \
-    double term[SL_FOLD_LEAF];                                              \
-    for (sl_int k = 0; k < n; k++) {                                        \
-      term[k] = (double)fexp(x[k * s] - m);                                 \
-    }                                                                       \
-    return pairwise(n, term, 1);                                            \
+    T term[SL_FOLD_LEAF];                                                   \
+    exps_##T(n, term, 1, x, s, m);                                          \
+    return pairwise_##T(n, term, 1);                                        \
   }
-SUMEXP(double, exp)
-SUMEXP(float, expf)
+SUMEXP(double)
+SUMEXP(float)
 
 /* An infinite or NaN maximum is the answer itself. */
 void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,

@@ -137,7 +137,8 @@ static sl_status prepare(sl_net_job *job, const char *where, const sl_net *net,
   } else {
     SL_TRY(check_one(where, "y", y, d, 2, N, net->size[net->layers], err));
   }
-  *job = (sl_net_job){net, N, w->data, v ? v->data : NULL, x->data, y->data};
+  *job = (sl_net_job){net,     N,       w->data, v ? v->data : NULL,
+                      x->data, y->data, NULL};
   return SL_OK;
 }
 
@@ -182,7 +183,7 @@ sl_status sl_net_hvp(const sl_net *net, sl_tensor *out, const sl_tensor *w,
   SL_TRY(prepare(&job, where, net, w, v, x, y, err));
   SL_TRY(
       check_one(where, "out", out, w->type.dtype, 1, w->type.shape[0], 0, err));
-  return ops_of(w)->hvp(&job, out->data, err);
+  return ops_of(w)->hvps(&job, 1, out->data, err);
 }
 
 sl_status sl_net_along(const sl_net *net, sl_tensor *slope, sl_tensor *curve,
@@ -197,12 +198,150 @@ sl_status sl_net_along(const sl_net *net, sl_tensor *slope, sl_tensor *curve,
   return ops_of(w)->along(&job, slope->data, curve->data, err);
 }
 
-sl_status sl_net_hessian(const sl_net *net, sl_tensor *H, const sl_tensor *w,
-                         const sl_tensor *x, const sl_tensor *y, sl_err *err) {
-  const char *where = "network.hessian";
+/* V and out as k rows of P. */
+static sl_status check_rows(const char *where, const sl_tensor *out,
+                            const sl_tensor *V, sl_dtype d, sl_int P,
+                            sl_int *k, sl_err *err) {
+  int ndim = V->type.ndim == 1 ? 1 : 2;
+  *k = ndim == 2 ? V->type.shape[0] : 1;
+  sl_int n0 = ndim == 2 ? *k : P, n1 = ndim == 2 ? P : 0;
+  SL_TRY(check_one(where, "v", V, d, ndim, n0, n1, err));
+  return check_one(where, "out", out, d, ndim, n0, n1, err);
+}
+
+sl_status sl_net_hvps(const sl_net *net, sl_tensor *out, const sl_tensor *w,
+                      const sl_tensor *V, const sl_tensor *x,
+                      const sl_tensor *y, sl_err *err) {
+  const char *where = "network.hvps";
+  sl_net_job job;
+  sl_int k;
+  SL_TRY(prepare(&job, where, net, w, NULL, x, y, err));
+  SL_TRY(check_rows(where, out, V, w->type.dtype, w->type.shape[0], &k, err));
+  job.v = V->data;
+  return ops_of(w)->hvps(&job, k, out->data, err);
+}
+
+/* ---- curvature ----------------------------------------------------------- */
+static sl_status square(const char *where, const sl_net *net,
+                        sl_curvature kind, sl_tensor *H, const sl_tensor *w,
+                        const sl_tensor *x, const sl_tensor *y, sl_err *err) {
   sl_net_job job;
   SL_TRY(prepare(&job, where, net, w, NULL, x, y, err));
   sl_int P = w->type.shape[0];
   SL_TRY(check_one(where, "H", H, w->type.dtype, 2, P, P, err));
-  return ops_of(w)->hessian(&job, H->data, err);
+  return ops_of(w)->curvature(&job, kind, H->data, err);
+}
+
+sl_status sl_net_hessian(const sl_net *net, sl_tensor *H, const sl_tensor *w,
+                         const sl_tensor *x, const sl_tensor *y, sl_err *err) {
+  return square("network.hessian", net, SL_CURVATURE_HESSIAN, H, w, x, y, err);
+}
+
+sl_status sl_net_gauss_newton(const sl_net *net, sl_tensor *G,
+                              const sl_tensor *w, const sl_tensor *x,
+                              const sl_tensor *y, sl_err *err) {
+  return square("network.gauss_newton", net, SL_CURVATURE_GAUSS_NEWTON, G, w,
+                x, y, err);
+}
+
+static sl_status check_kind(const char *where, sl_curvature kind,
+                            sl_err *err) {
+  if (kind == SL_CURVATURE_HESSIAN || kind == SL_CURVATURE_GAUSS_NEWTON) {
+    return SL_OK;
+  }
+  return sl_fail(err, SL_EARG, "%s: kind must be Hessian or Gauss-Newton",
+                 where);
+}
+
+static sl_int layer_dim(const sl_net *net, int l) {
+  return sl_net_offset(net, l + 1) - sl_net_offset(net, l);
+}
+
+sl_status sl_net_block(const sl_net *net, sl_curvature kind, sl_tensor *out,
+                       int row, int column, const sl_tensor *w,
+                       const sl_tensor *x, const sl_tensor *y, sl_err *err) {
+  const char *where = "network.block";
+  sl_net_job job;
+  SL_TRY(check_kind(where, kind, err));
+  SL_TRY(prepare(&job, where, net, w, NULL, x, y, err));
+  if (column < 1 || row < column || row > net->layers) {
+    return sl_fail(err, SL_EARG,
+                   "%s: layers must be 1 to %d, the row's at least the "
+                   "column's, are %d and %d",
+                   where, net->layers, row, column);
+  }
+  SL_TRY(check_one(where, "out", out, w->type.dtype, 2, layer_dim(net, row),
+                   layer_dim(net, column), err));
+  return ops_of(w)->layer_block(&job, kind, row, column, out->data, err);
+}
+
+sl_status sl_net_diagonal(const sl_net *net, sl_curvature kind, sl_tensor *out,
+                          const sl_tensor *w, const sl_tensor *x,
+                          const sl_tensor *y, sl_err *err) {
+  const char *where = "network.diagonal";
+  sl_net_job job;
+  SL_TRY(check_kind(where, kind, err));
+  SL_TRY(prepare(&job, where, net, w, NULL, x, y, err));
+  SL_TRY(
+      check_one(where, "out", out, w->type.dtype, 1, w->type.shape[0], 0, err));
+  return ops_of(w)->diagonal(&job, kind, out->data, err);
+}
+
+sl_status sl_net_second_moment(const sl_net *net, bool centred, sl_tensor *S,
+                               const sl_tensor *w, const sl_tensor *x,
+                               const sl_tensor *y, sl_err *err) {
+  const char *where = "network.second_moment";
+  sl_net_job job;
+  SL_TRY(prepare(&job, where, net, w, NULL, x, y, err));
+  sl_int P = w->type.shape[0];
+  SL_TRY(check_one(where, "S", S, w->type.dtype, 2, P, P, err));
+  return ops_of(w)->second_moment(&job, centred, S->data, err);
+}
+
+/* ---- points -------------------------------------------------------------- */
+enum { HEAD = (sizeof(sl_net_point) + 63) / 64 * 64 };
+
+static const sl_net_ops *ops_for(sl_dtype d) {
+  return d == SL_F32 ? &sl_net_f32 : &sl_net_f64;
+}
+
+sl_int sl_net_point_bytes(const sl_net *net, sl_dtype d, sl_int N, bool keep) {
+  sl_int count = ops_for(d)->point_elements(net, N < 1 ? 1 : N, keep);
+  return count < 0 ? -1 : HEAD + count * sl_dtype_size(d);
+}
+
+sl_status sl_net_point_init(sl_net_point *p, bool keep, const sl_net *net,
+                            const sl_tensor *w, const sl_tensor *x,
+                            const sl_tensor *y, sl_err *err) {
+  sl_net_job job;
+  SL_TRY(prepare(&job, "network.point", net, w, NULL, x, y, err));
+  *p = (sl_net_point){.net = *net, .dtype = w->type.dtype,
+                      .samples = job.samples, .x = job.x, .y = job.y};
+  job.net = &p->net;
+  return ops_of(w)->point_init(&job, p, (char *)p + HEAD, keep, err);
+}
+
+sl_int sl_net_point_dim(const sl_net_point *p, sl_dtype *d) {
+  *d = p->dtype;
+  return sl_net_dim(&p->net);
+}
+
+double sl_net_point_value(const sl_net_point *p) { return p->value; }
+
+sl_status sl_net_point_grad(const sl_net_point *p, sl_tensor *grad,
+                            sl_err *err) {
+  sl_int P = sl_net_dim(&p->net);
+  SL_TRY(check_one("network.point.grad", "grad", grad, p->dtype, 1, P, 0,
+                   err));
+  memcpy(grad->data, p->grad, (size_t)(P * sl_dtype_size(p->dtype)));
+  return SL_OK;
+}
+
+sl_status sl_net_point_hvps(const sl_net_point *p, sl_tensor *out,
+                            const sl_tensor *V, sl_err *err) {
+  sl_int P = sl_net_dim(&p->net), k;
+  SL_TRY(check_rows("network.point.hvps", out, V, p->dtype, P, &k, err));
+  sl_net_job job = {&p->net, p->samples, p->w, V->data, p->x, p->y,
+                    p->tapes ? p : NULL};
+  return ops_for(p->dtype)->hvps(&job, k, out->data, err);
 }

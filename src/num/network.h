@@ -1,5 +1,5 @@
 /* network.h: value, gradient, per-sample gradients, Hessian-vector products
-** and the exact Hessian of a feed-forward network, from its structure.
+** and exact curvature matrices of a feed-forward network, from its structure.
 **   z_l = W_l a_(l-1) + b_l,  a_l = phi_l(z_l),  a_0 = x,   l = 1 .. layers
 **   objective = mean over samples of loss(a_L, y) + (l2/2) |w|^2
 ** Parameters are one flat vector: for each layer W_l [out x in] row-major,
@@ -29,6 +29,13 @@ typedef enum sl_loss {
   SL_LOSS_BCE,           /* (1/outputs) sum_k softplus(a_k) - y_k a_k */
   SL_NLOSS
 } sl_loss;
+
+typedef enum sl_curvature {
+  SL_CURVATURE_HESSIAN,
+  SL_CURVATURE_GAUSS_NEWTON, /* mean of J' C J, + l2: J the derivatives of the
+                                outputs a_L, C the loss' curvature in them */
+  SL_CURVATURE_MOMENT        /* mean of g_n g_n': sl_net_second_moment only */
+} sl_curvature;
 
 typedef struct sl_net {
   int layers;                        /* 1 .. SL_NET_MAXLAYERS */
@@ -90,11 +97,68 @@ sl_status sl_net_along(const sl_net *net, sl_tensor *slope, sl_tensor *curve,
                        const sl_tensor *w, const sl_tensor *v,
                        const sl_tensor *x, const sl_tensor *y, sl_err *err);
 
+/* sl_net_hvps: out [k x P], row j = H V_j for the rows of V [k x P]; several
+** directions share a sweep, as wider products. Agrees with sl_net_hvp to
+** rounding (the products have other shapes); for k = 1 to the bit. */
+sl_status sl_net_hvps(const sl_net *net, sl_tensor *out, const sl_tensor *w,
+                      const sl_tensor *V, const sl_tensor *x,
+                      const sl_tensor *y, sl_err *err);
+
 /* sl_net_hessian: H [P x P], exact, symmetric to the last bit.
-** cost: about N P^2 flops, level-3 BLAS.
+** cost: about N P^2 flops, level-3 BLAS; areas of at most 96 MB, or of 16
+** samples where that is more.
 ** source: Bishop 1992, Exact calculation of the Hessian matrix for the
 ** multilayer perceptron, summed over samples by matrix products. */
 sl_status sl_net_hessian(const sl_net *net, sl_tensor *H, const sl_tensor *w,
                          const sl_tensor *x, const sl_tensor *y, sl_err *err);
+
+/* sl_net_gauss_newton: G [P x P], the same way and as symmetric. */
+sl_status sl_net_gauss_newton(const sl_net *net, sl_tensor *G,
+                              const sl_tensor *w, const sl_tensor *x,
+                              const sl_tensor *y, sl_err *err);
+
+/* sl_net_block: out [dim of layer row x dim of layer column], a block of the
+** Hessian or the Gauss-Newton matrix; layers from 1, row >= column (the others
+** are transposes). The bits are those of the whole matrix.
+** errors: SL_EARG a layer or a kind that is none. */
+sl_status sl_net_block(const sl_net *net, sl_curvature kind, sl_tensor *out,
+                       int row, int column, const sl_tensor *w,
+                       const sl_tensor *x, const sl_tensor *y, sl_err *err);
+
+/* sl_net_diagonal: out [P], the exact diagonal of the same two, without the
+** rest: about 4 N (sum of widths) P / width flops and memory for a slab. */
+sl_status sl_net_diagonal(const sl_net *net, sl_curvature kind, sl_tensor *out,
+                          const sl_tensor *w, const sl_tensor *x,
+                          const sl_tensor *y, sl_err *err);
+
+/* sl_net_second_moment: S [P x P], the mean of g_n g_n' over samples, g_n as
+** in sl_net_sample_grads; centred: of (g_n - g)(g_n - g)', by subtraction, so
+** with errors of rounding relative to the uncentred one.  cost: as the
+** Hessian's, less the chain. */
+sl_status sl_net_second_moment(const sl_net *net, bool centred, sl_tensor *S,
+                               const sl_tensor *w, const sl_tensor *x,
+                               const sl_tensor *y, sl_err *err);
+
+/* ---- a point: the passes at w kept for many products --------------------- */
+typedef struct sl_net_point sl_net_point;
+
+/* sl_net_point_bytes: what a point needs for N samples in dtype d; keep false:
+** without the tapes, products then run the passes anew.  -1: too large. */
+sl_int sl_net_point_bytes(const sl_net *net, sl_dtype d, sl_int N, bool keep);
+
+/* sl_net_point_init: lays a point into 64-byte aligned memory of that size and
+** takes value and gradient. w is copied; x and y must live as long. */
+sl_status sl_net_point_init(sl_net_point *p, bool keep, const sl_net *net,
+                            const sl_tensor *w, const sl_tensor *x,
+                            const sl_tensor *y, sl_err *err);
+
+/* Its number of parameters and its dtype. */
+sl_int sl_net_point_dim(const sl_net_point *p, sl_dtype *d);
+double sl_net_point_value(const sl_net_point *p);
+sl_status sl_net_point_grad(const sl_net_point *p, sl_tensor *grad,
+                            sl_err *err);
+/* out = H V for V [P] or [k x P]; the bits of sl_net_hvp, sl_net_hvps. */
+sl_status sl_net_point_hvps(const sl_net_point *p, sl_tensor *out,
+                            const sl_tensor *V, sl_err *err);
 
 #endif

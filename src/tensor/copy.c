@@ -81,7 +81,7 @@ static bool is_crossed(const sl_nest *t) {
 static sl_status copy_apart(sl_tensor *out, const sl_tensor *in, sl_err *err) {
   copy_job job = {out->type.dtype, in->type.dtype, true};
   sl_int n = sl_numel(&out->type), so, si;
-  if (n <= SL_NEST_SERIAL && sl_nest_flat(out, &so) && sl_nest_flat(in, &si)) {
+  if (n <= SL_NEST_SERIAL && sl_flat_step(out, &so) && sl_flat_step(in, &si)) {
     sl_kern_convert(n, out->data, job.to, so, in->data, job.from, si);
     return SL_OK;
   }
@@ -99,7 +99,7 @@ static sl_status copy_apart(sl_tensor *out, const sl_tensor *in, sl_err *err) {
 static sl_status copy_through_scratch(sl_tensor *out, const sl_tensor *in,
                                       sl_err *err) {
   sl_int bytes = sl_numel(&in->type) * sl_dtype_size(in->type.dtype);
-  void *scratch = sl_malloc_aligned(bytes);
+  void *scratch = sl_temp_take(bytes);
   if (scratch == NULL) {
     return sl_fail(err, SL_ENOMEM, "copy: no memory for %lld bytes",
                    (long long)bytes);
@@ -110,7 +110,7 @@ static sl_status copy_through_scratch(sl_tensor *out, const sl_tensor *in,
   if (status == SL_OK) {
     status = copy_apart(out, &between, err);
   }
-  sl_free(scratch);
+  sl_temp_give(scratch);
   return status;
 }
 
@@ -148,6 +148,26 @@ typedef struct fill_job {
   double v;
   sl_int iv;
 } fill_job;
+
+typedef struct row_writer {
+  char *to;
+  sl_dtype dtype;
+} row_writer;
+
+static void read_part(void *ctx, sl_int n, char *const *p, const sl_int *s) {
+  row_writer *w = ctx;
+  sl_kern_convert(n, w->to, w->dtype, 1, p[0], w->dtype, s[0]);
+  w->to += n * sl_dtype_size(w->dtype);
+}
+
+void sl_read_row(const sl_tensor *t, sl_int first, sl_int n, void *out) {
+  row_writer w = {out, t->type.dtype};
+  sl_nest nest;
+  sl_nest_init(&nest, t->type.ndim, t->type.shape);
+  sl_nest_add(&nest, t->data, t->type.dtype, t->stride);
+  sl_nest_finish(&nest, false);
+  sl_nest_range(&nest, first, first + n, read_part, &w);
+}
 
 static void fill_row(void *ctx, sl_int n, char *const *p, const sl_int *s) {
   const fill_job *job = ctx;

@@ -3,20 +3,6 @@
 ** MIT licence. */
 #include "tensor/nest.h"
 
-bool sl_nest_flat(const sl_tensor *t, sl_int *s) {
-  int ndim = t->type.ndim;
-  if (ndim <= 1) {
-    *s = ndim == 1 ? t->stride[0] : 0;
-    return true;
-  }
-  bool fixed = true;
-  for (int j = 0; j < ndim && fixed; j++) {
-    fixed = t->stride[j] == 0;
-  }
-  *s = fixed ? 0 : 1;
-  return fixed || sl_is_contiguous(t);
-}
-
 void sl_nest_init(sl_nest *t, int ndim, const sl_int *shape) {
   t->nops = 0;
   t->ndim = ndim;

@@ -22,10 +22,6 @@ typedef struct sl_nest {
 /* One row: n elements of each operand from p[i] at distance s[i]. */
 typedef void sl_nest_row(void *ctx, sl_int n, char *const *p, const sl_int *s);
 
-/* One stride that walks all of t in row-major order: 1, or 0 for a value
-** broadcast everywhere, or the only axis's; false when there is none. */
-bool sl_nest_flat(const sl_tensor *t, sl_int *s);
-
 /* The nest over the axes of `shape`; add the operands, then finish. */
 void sl_nest_init(sl_nest *t, int ndim, const sl_int *shape);
 void sl_nest_add(sl_nest *t, void *data, sl_dtype d, const sl_int *stride);

@@ -154,7 +154,7 @@ static sl_status run(fold_job *job, sl_fold kind, sl_err *err) {
     return run_tasks(job, err);
   }
   sl_int bytes = job->chunks * job->kept.numel * sl_dtype_size(job->f->acc);
-  job->partial = sl_malloc_aligned(bytes);
+  job->partial = sl_temp_take(bytes);
   if (job->partial == NULL) {
     return sl_fail(err, SL_ENOMEM, "reduce: no memory for %lld bytes",
                    (long long)bytes);
@@ -164,7 +164,7 @@ static sl_status run(fold_job *job, sl_fold kind, sl_err *err) {
     row_job row = {job, (sl_int)kind, 0};
     sl_nest_range(&job->kept, 0, job->kept.numel, join_row, &row);
   }
-  sl_free(job->partial);
+  sl_temp_give(job->partial);
   return status;
 }
 

@@ -88,9 +88,9 @@ sl_status sl_solve(sl_tensor *x, const sl_tensor *a, const sl_tensor *b,
   SL_TRY(check(x, a, b, err));
   sl_int n = a->type.shape[a->type.ndim - 1];
   sl_int k = b->type.shape[b->type.ndim - 1];
-  work w = {sl_mat_scratch(a->type.dtype, n, n),
-            sl_mat_scratch(a->type.dtype, n, k),
-            sl_malloc((n + 1) * (sl_int)sizeof(lapack_int))};
+  sl_int size = sl_dtype_size(a->type.dtype);
+  work w = {sl_temp_take(n * n * size), sl_temp_take(n * k * size),
+            sl_temp_take((n + 1) * (sl_int)sizeof(lapack_int))};
   sl_status status = SL_OK;
   if (!w.a || !w.b || !w.pivot) {
     status = sl_fail(err, SL_ENOMEM, "solve: no memory for %lld x %lld",
@@ -103,8 +103,8 @@ sl_status sl_solve(sl_tensor *x, const sl_tensor *a, const sl_tensor *b,
                          trans, err);
     }
   }
-  sl_free(w.a);
-  sl_free(w.b);
-  sl_free(w.pivot);
+  sl_temp_give(w.a);
+  sl_temp_give(w.b);
+  sl_temp_give(w.pivot);
   return status == SL_OK ? sl_poll(err, "solve") : status;
 }

@@ -9,6 +9,8 @@
 #include "kern/kern.h"
 
 #define SL_MAXDIM 12
+/* In a loop of very few rounds: keeps the compiler from making it vectors. */
+#define SL_NOVECTOR __asm__ volatile("")
 
 /* Shape and dtype: all that shape rules and tracing know of a value. */
 typedef struct sl_type {
@@ -16,6 +18,17 @@ typedef struct sl_type {
   int ndim; /* 0 .. SL_MAXDIM */
   sl_int shape[SL_MAXDIM];
 } sl_type;
+
+/* Copies the used part: 12 axes are many bytes. (One axis at a time: few are
+** used, too few for the vector loop a compiler would make.) */
+static inline void sl_type_copy(sl_type *to, const sl_type *from) {
+  to->dtype = from->dtype;
+  to->ndim = from->ndim;
+  for (int a = 0; a < from->ndim; a++) {
+    to->shape[a] = from->shape[a];
+    SL_NOVECTOR;
+  }
+}
 
 typedef struct sl_tensor {
   sl_type type;
@@ -40,6 +53,9 @@ sl_status sl_broadcast(const char *what, const sl_type *a, const sl_type *b,
 /* ---- views (view.c): fill *out, share storage -------------------------- */
 void sl_tensor_init(sl_tensor *t, const sl_type *type, void *data); /* contiguous */
 bool sl_is_contiguous(const sl_tensor *t);
+/* One stride that walks all of t in row-major order: 1, or 0 for a value
+** broadcast everywhere, or the only axis's; false when there is none. */
+bool sl_flat_step(const sl_tensor *t, sl_int *step);
 /* true when two elements may share an address (stride 0 with extent > 1) */
 bool sl_is_broadcast(const sl_tensor *t);
 /* false when the shape cannot be had without a copy (out untouched). Shapes
@@ -66,6 +82,8 @@ sl_status sl_powi(sl_tensor *out, const sl_tensor *in, sl_int p, sl_err *err);
 /* out = in with conversion; f -> integer truncates, NaN and out of range are
 ** SL_EDOM; any overlap is allowed (through a scratch copy). (copy.c) */
 sl_status sl_copy(sl_tensor *out, const sl_tensor *in, sl_err *err);
+/* Elements [first, first + n) of t in row-major order to out, packed. */
+void sl_read_row(const sl_tensor *t, sl_int first, sl_int n, void *out);
 void sl_fill(sl_tensor *out, double value, sl_int ivalue); /* ivalue for i64
                                                            ** and u8 */
 

@@ -8,13 +8,12 @@ static char *address(const sl_tensor *t, int axis, sl_int i) {
 }
 
 void sl_tensor_init(sl_tensor *t, const sl_type *type, void *data) {
-  sl_type copy = *type;
-  t->type = copy;
+  sl_type_copy(&t->type, type);
   t->data = data;
   sl_int s = 1;
-  for (int j = copy.ndim - 1; j >= 0; j--) {
+  for (int j = t->type.ndim - 1; j >= 0; j--) {
     t->stride[j] = s;
-    s *= copy.shape[j] > 0 ? copy.shape[j] : 1;
+    s *= t->type.shape[j] > 0 ? t->type.shape[j] : 1;
   }
 }
 
@@ -165,4 +164,18 @@ bool sl_overlap(const sl_tensor *a, const sl_tensor *b) {
   uintptr_t a0, a1, b0, b1;
   return byte_range(a, &a0, &a1) && byte_range(b, &b0, &b1) && a0 < b1 &&
          b0 < a1;
+}
+
+bool sl_flat_step(const sl_tensor *t, sl_int *step) {
+  int ndim = t->type.ndim;
+  if (ndim <= 1) {
+    *step = ndim == 1 ? t->stride[0] : 0;
+    return true;
+  }
+  bool fixed = true;
+  for (int j = 0; j < ndim && fixed; j++) {
+    fixed = t->stride[j] == 0;
+  }
+  *step = fixed ? 0 : 1;
+  return fixed || sl_is_contiguous(t);
 }

@@ -12,6 +12,7 @@
 
 enum { REPEATS = 5 };
 #define SAMPLE 0.01 /* seconds */
+#define GROUP 1e7   /* operations between two looks at the clock */
 
 typedef struct shape {
   const char *name;
@@ -58,14 +59,17 @@ static double busy(void) {
 /* The best of the repeats: the kernels are compared, not the machine's load. */
 static double rate(const shape *s, int form, int single) {
   double flops = 2.0 * s->m * s->n * s->k, best = 0;
+  int group = flops < GROUP ? (int)(GROUP / flops) : 1;
   multiply(s, form, single);
   for (int r = 0; r < REPEATS; r++) {
     double start = busy(), took = 0;
     long calls = 0;
     while (took < SAMPLE) {
-      multiply(s, form, single);
+      for (int i = 0; i < group; i++) {
+        multiply(s, form, single);
+      }
       took = busy() - start;
-      calls++;
+      calls += group;
     }
     double now = flops * (double)calls / took;
     best = now > best ? now : best;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/pool.h"
 
 Test(base, every_status_has_its_own_text) {
   for (int i = 0; i < SL_NSTATUS; i++) {
@@ -155,4 +156,50 @@ Test(base, the_clock_does_not_run_backwards) {
     cr_assert_geq(now, last);
     last = now;
   }
+}
+
+/* ---- pool ---------------------------------------------------------------- */
+
+/* Blocks that are alive at once do not overlap, keep what was written when they
+** change size, and are aligned for anything. */
+Test(pool, blocks_are_apart_and_keep_their_bytes) {
+  enum { N = 200, ROUNDS = 200000 };
+  static unsigned char *at[N];
+  static size_t size[N];
+  static sl_pool pool;
+  uint64_t r = 1;
+  for (int round = 0; round < ROUNDS; round++) {
+    r = r * 6364136223846793005u + 1442695040888963407u;
+    int k = (int)(r >> 33) % N;
+    size_t to = (r >> 20) % 16 == 0 ? 0 : (size_t)(r >> 40) % 1200 + 1;
+    unsigned char *p = sl_pool_resize(&pool, at[k], size[k], to);
+    cr_assert_eq(p == NULL, to == 0);
+    cr_assert_eq((uintptr_t)p % 16, 0);
+    for (size_t i = 0; i < to && i < size[k]; i++) {
+      cr_assert_eq(p[i], (unsigned char)k);
+    }
+    if (to > 0) {
+      memset(p, k, to);
+    }
+    at[k] = p;
+    size[k] = to;
+  }
+  for (int k = 0; k < N; k++) {
+    sl_pool_resize(&pool, at[k], size[k], 0);
+  }
+}
+
+/* What is kept has a bound: three times as much was given back. */
+Test(pool, keeps_a_bounded_number_of_bytes) {
+  enum { N = 150000, SIZE = 336 };
+  static sl_pool pool;
+  static void *at[N];
+  for (int k = 0; k < N; k++) {
+    at[k] = sl_pool_resize(&pool, NULL, 0, SIZE);
+    cr_assert_not_null(at[k]);
+  }
+  for (int k = 0; k < N; k++) {
+    sl_pool_resize(&pool, at[k], SIZE, 0);
+  }
+  cr_assert_leq(pool.bytes, (16u << 20) + SIZE);
 }

@@ -56,6 +56,103 @@ Test(graph, same_sees_structure_attributes_and_slots) {
   sl_graph_free(&b);
 }
 
+static uint64_t sample_hash(double slot, sl_int power, bool swap) {
+  sl_graph g;
+  sample(&g, slot, power, swap);
+  uint64_t h = g.hash;
+  sl_graph_free(&g);
+  return h;
+}
+
+/* The hash of one input of the given type. */
+static uint64_t input_hash(sl_dtype d, int ndim, const sl_int *shape) {
+  sl_graph g;
+  sl_graph_init(&g);
+  input(&g, d, ndim, shape);
+  uint64_t h = g.hash;
+  sl_graph_free(&g);
+  return h;
+}
+
+Test(graph, hash_sees_structure_and_types_but_no_slots) {
+  const uint64_t h = sample_hash(2.0, 3, false);
+  cr_assert_eq(h, sample_hash(2.0, 3, false));
+  cr_assert_eq(h, sample_hash(-7.5, 3, false));
+  cr_assert_neq(h, sample_hash(2.0, 4, false));
+  cr_assert_neq(h, sample_hash(2.0, 3, true));
+  const uint64_t a = input_hash(SL_F64, 2, (sl_int[]){3, 4});
+  cr_assert_neq(a, input_hash(SL_F32, 2, (sl_int[]){3, 4}));
+  cr_assert_neq(a, input_hash(SL_F64, 2, (sl_int[]){4, 3}));
+  cr_assert_neq(a, input_hash(SL_F64, 1, (sl_int[]){3}));
+}
+
+/* Random graphs: made twice they agree; no two of many collide, though they
+** differ by little; a failed node leaves no mark. */
+Test(graph, hash_tells_random_graphs_apart) {
+  enum { N = 300 };
+  static uint64_t seen[N];
+  for (uint64_t seed = 0; seed < N; seed++) {
+    sl_graph g;
+    leaves l;
+    sl_err err;
+    for (int again = 0; again < 2; again++) {
+      state = seed + 1;
+      random_graph(&g, &l, 40);
+      cr_assert(again == 0 || g.hash == seen[seed]);
+      seen[seed] = g.hash;
+      sl_node bad;
+      sl_int axis[1] = {9};
+      cr_assert_neq(sl_graph_add(&g, SL_OP_argmax, 1, (sl_node[]){0}, 1, axis,
+                                 &bad, &err), SL_OK);
+      cr_assert_eq(g.hash, seen[seed]);
+      sl_graph_free(&g);
+      free_leaves(&l);
+    }
+    for (uint64_t k = 0; k < seed; k++) {
+      cr_assert_neq(seen[k], seen[seed]);
+    }
+  }
+}
+
+/* A cleared graph is as a new one. */
+Test(graph, clear_leaves_nothing) {
+  sl_graph a, b;
+  sl_node where;
+  sample(&a, 9.0, 7, true);
+  sl_graph_clear(&a);
+  cr_assert_eq(a.nnode + a.ninput + a.ncapture + a.nslot, 0);
+  sl_graph_init(&b);
+  sl_node x = add1(&a, SL_OP_tanh, input(&a, SL_F64, 1, (sl_int[]){3}));
+  sl_node y = add1(&b, SL_OP_tanh, input(&b, SL_F64, 1, (sl_int[]){3}));
+  cr_assert_eq(x, y);
+  cr_assert(sl_graph_same(&a, &x, &b, &y, 1, true, &where));
+  cr_assert_eq(a.hash, b.hash);
+  sl_graph_free(&a);
+  sl_graph_free(&b);
+}
+
+/* The short way to x[i] gives the nodes of the long one. */
+Test(graph, at_is_a_slice_and_a_reshape) {
+  const sl_int shape[3] = {5, 4, 3};
+  for (int ndim = 1; ndim <= 3; ndim++) {
+    sl_graph a, b;
+    sl_node y, where;
+    sl_err err;
+    sl_graph_init(&a);
+    sl_graph_init(&b);
+    sl_node x = input(&a, SL_F32, ndim, shape);
+    input(&b, SL_F32, ndim, shape);
+    cr_assert_eq(sl_graph_at(&a, x, 2, &y, &err), SL_OK);
+    const sl_int attr[9] = {2, 1, 1, 0, 1, 4, 0, 1, 3};
+    sl_node s = add(&b, SL_OP_slice, 1, &x, 3 * ndim, attr);
+    sl_node r = add(&b, SL_OP_reshape, 1, &s, ndim - 1, shape + 1);
+    cr_assert(sl_graph_same(&a, &y, &b, &r, 1, true, &where));
+    cr_assert_eq(a.hash, b.hash);
+    sl_graph_free(&a);
+    sl_graph_free(&b);
+  }
+}
+
 Test(graph, extract_keeps_numbers_of_leaves) {
   for (uint64_t seed = 1; seed <= 300; seed++) {
     sl_graph g, part;

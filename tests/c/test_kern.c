@@ -500,10 +500,10 @@ Test(kern, products_of_all_layouts) {
 
 Test(kern, products_in_tiles) {
   static const sl_int sizes[][3] = {{300, 20, 300},  {20, 300, 300},
-                                    {500, 500, 5},   {4, 6, 20000},
-                                    {90, 90, 90},    {1, 900, 900},
-                                    {900, 1, 900},   {1, 1, 300000}};
-  double *buf = sl_malloc(8 * 8 * 1024 * 1024);
+                                    {500, 500, 5},   {4, 6, 60000},
+                                    {110, 110, 110}, {1, 1100, 1100},
+                                    {1100, 1, 1100}, {2, 2, 300000}};
+  double *buf = sl_malloc(8 * 10 * 1024 * 1024);
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     const sl_int *z = sizes[s];
     cr_assert(sl_kern_gemm_tiles(z[0], z[1], z[2]));

@@ -308,24 +308,207 @@ Test(network, errors) {
   cr_assert_eq(sl_net_check(&bad, &err), SL_EARG);
 }
 
+/* ---- all curvatures ------------------------------------------------------ */
+
+/* Everything that is not a value, of one net, in one list. */
+enum { NKINDS = 9 };
+
+static sl_status kind_of(int kind, const sl_net *net, const problem *p,
+                         sl_tensor *out, sl_err *err) {
+  const sl_tensor *w = &p->w, *x = &p->x, *y = &p->y;
+  sl_int P = p->P;
+  bool square = kind == 0 || kind == 1 || kind == 2 || kind == 3;
+  *out = make(SL_F64, square ? 2 : 1, P, square ? P : 0);
+  switch (kind) {
+    case 0:
+      return sl_net_hessian(net, out, w, x, y, err);
+    case 1:
+      return sl_net_gauss_newton(net, out, w, x, y, err);
+    case 2:
+      return sl_net_second_moment(net, false, out, w, x, y, err);
+    case 3:
+      return sl_net_second_moment(net, true, out, w, x, y, err);
+    case 4:
+      return sl_net_diagonal(net, SL_CURVATURE_HESSIAN, out, w, x, y, err);
+    case 5:
+      return sl_net_diagonal(net, SL_CURVATURE_GAUSS_NEWTON, out, w, x, y,
+                             err);
+    case 6: {
+      sl_tensor V = make(SL_F64, 2, 5, P);
+      for (sl_int i = 0; i < 5 * P; i++) {
+        f64(V)[i] = sin((double)i);
+      }
+      *out = make(SL_F64, 2, 5, P);
+      return sl_net_hvps(net, out, w, &V, x, y, err);
+    }
+    case 7: {
+      sl_int first = sl_net_offset(net, 2), next = sl_net_offset(net, 3);
+      *out = make(SL_F64, 2, next - first, first);
+      return sl_net_block(net, SL_CURVATURE_HESSIAN, out, 2, 1, w, x, y, err);
+    }
+    default: {
+      double value;
+      return sl_net_value_grad(net, &value, out, w, x, y, err);
+    }
+  }
+}
+
+Test(network, every_curvature_has_the_same_bits_for_any_threads) {
+  sl_err err = {0};
+  problem p = pose(&wide_net, 1500);
+  for (int kind = 0; kind < NKINDS; kind++) {
+    sl_tensor one, two;
+    OK(sl_threads_set(1, &err));
+    OK(kind_of(kind, &wide_net, &p, &one, &err));
+    OK(sl_threads_set(3, &err));
+    OK(kind_of(kind, &wide_net, &p, &two, &err));
+    size_t bytes = (size_t)sl_numel(&one.type) * 8;
+    cr_assert_eq(memcmp(one.data, two.data, bytes), 0, "kind %d", kind);
+    if (kind < 4) {
+      for (sl_int i = 0; i < p.P; i++) {
+        for (sl_int j = 0; j < i; j++) {
+          cr_assert_eq(at(one, i, j), at(one, j, i), "kind %d", kind);
+        }
+      }
+    }
+  }
+}
+
+/* A net of more than 2^17 parameters is worked on in tiles. */
+static const sl_net huge_net = {
+    .layers = 3, .size = {200, 600, 20, 30},
+    .act = {SL_ACT_TANH, SL_ACT_IDENTITY, SL_ACT_SIGMOID},
+    .bias = {true, true, true}, .loss = SL_LOSS_MSE, .l2 = 1e-3};
+
+Test(network, tiles_of_a_wide_net) {
+  /* the gradient against the mean of sample gradients, H v against the slopes
+  ** of gradients, both of which go another way; sums of 600 terms of size 1 */
+  sl_err err = {0};
+  problem p = pose(&huge_net, 40);
+  sl_int P = p.P;
+  sl_tensor g = make(SL_F64, 1, P, 0), rows = make(SL_F64, 2, 40, P);
+  sl_tensor v = filled(SL_F64, 1, P, 0), Hv = make(SL_F64, 1, P, 0);
+  sl_tensor slope = make(SL_F64, 1, 40, 0), curve = make(SL_F64, 1, 40, 0);
+  double value, vHv = 0, mean = 0;
+  cr_assert_gt(P, 1 << 17);
+  OK(sl_net_value_grad(&huge_net, &value, &g, &p.w, &p.x, &p.y, &err));
+  OK(sl_net_sample_grads(&huge_net, &rows, &p.w, &p.x, &p.y, &err));
+  for (sl_int i = 0; i < P; i++) {
+    double sum = 0;
+    for (sl_int n = 0; n < 40; n++) {
+      sum += at(rows, n, i) / 40;
+    }
+    cr_assert_float_eq(f64(g)[i], sum, 1e-12);
+  }
+  OK(sl_net_hvp(&huge_net, &Hv, &p.w, &v, &p.x, &p.y, &err));
+  OK(sl_net_along(&huge_net, &slope, &curve, &p.w, &v, &p.x, &p.y, &err));
+  for (sl_int i = 0; i < P; i++) {
+    vHv += f64(v)[i] * f64(Hv)[i];
+  }
+  for (sl_int n = 0; n < 40; n++) {
+    mean += f64(curve)[n] / 40;
+  }
+  cr_assert_float_eq(vHv, mean, 1e-11 * (1 + fabs(mean)), "%g %g", vHv, mean);
+}
+
+Test(network, slabs_and_threads_of_a_wide_net) {
+  sl_err err = {0};
+  problem p = pose(&huge_net, 700), half = p;
+  sl_tensor one, two, parts[2];
+  for (int kind = 6; kind < NKINDS; kind += 2) { /* hvps and the gradient */
+    OK(sl_threads_set(1, &err));
+    OK(kind_of(kind, &huge_net, &p, &one, &err));
+    OK(sl_threads_set(3, &err));
+    OK(kind_of(kind, &huge_net, &p, &two, &err));
+    sl_int count = sl_numel(&one.type);
+    cr_assert_eq(memcmp(one.data, two.data, (size_t)count * 8), 0);
+    half.N = 350;
+    for (int i = 0; i < 2; i++) {
+      sl_view_slice(&half.x, &p.x, 0, 350 * i, 1, 350);
+      sl_view_slice(&half.y, &p.y, 0, 350 * i, 1, 350);
+      OK(kind_of(kind, &huge_net, &half, &parts[i], &err));
+    }
+    for (sl_int i = 0; i < count; i++) {
+      double want = (f64(parts[0])[i] + f64(parts[1])[i]) / 2;
+      cr_assert_float_eq(f64(one)[i], want, 1e-11 * (1 + fabs(want)));
+    }
+  }
+}
+
+/* Point of the problem, its tapes kept or not. */
+static sl_net_point *point_at(const problem *p, bool keep) {
+  sl_err err = {0};
+  sl_int bytes = sl_net_point_bytes(&wide_net, SL_F64, p->N, keep);
+  char *block = own((size_t)bytes + 64);
+  void *base = block + (64 - (uintptr_t)block % 64);
+  OK(sl_net_point_init(base, keep, &wide_net, &p->w, &p->x, &p->y, &err));
+  return base;
+}
+
+Test(network, a_point_gives_the_bits_of_the_plain_calls) {
+  sl_err err = {0};
+  problem p = pose(&wide_net, 900);
+  sl_tensor g = make(SL_F64, 1, p.P, 0), same = make(SL_F64, 1, p.P, 0);
+  sl_tensor V = filled(SL_F64, 2, 4, p.P), A = make(SL_F64, 2, 4, p.P);
+  sl_tensor B = make(SL_F64, 2, 4, p.P), v, Hv = make(SL_F64, 1, p.P, 0);
+  double value;
+  OK(sl_net_value_grad(&wide_net, &value, &g, &p.w, &p.x, &p.y, &err));
+  OK(sl_net_hvps(&wide_net, &A, &p.w, &V, &p.x, &p.y, &err));
+  for (int keep = 0; keep < 2; keep++) {
+    sl_net_point *point = point_at(&p, keep);
+    cr_assert_eq(sl_net_point_value(point), value);
+    OK(sl_net_point_grad(point, &same, &err));
+    cr_assert_eq(memcmp(g.data, same.data, (size_t)p.P * 8), 0);
+    OK(sl_net_point_hvps(point, &B, &V, &err));
+    cr_assert_eq(memcmp(A.data, B.data, (size_t)p.P * 32), 0);
+  }
+  /* one at a time: the products have other shapes, hence 1e-14 */
+  for (int j = 0; j < 4; j++) {
+    sl_type type = Hv.type;
+    sl_tensor_init(&v, &type, f64(V) + j * p.P);
+    OK(sl_net_hvp(&wide_net, &Hv, &p.w, &v, &p.x, &p.y, &err));
+    for (sl_int i = 0; i < p.P; i++) {
+      cr_assert_float_eq(f64(Hv)[i], at(A, j, i), 1e-14);
+    }
+  }
+}
+
+Test(network, errors_of_curvatures) {
+  sl_err err = {0};
+  problem p = pose(&wide_net, 4);
+  sl_tensor H = make(SL_F64, 2, 3, 3), d = make(SL_F64, 1, p.P, 0);
+  cr_assert_eq(sl_net_block(&wide_net, SL_CURVATURE_HESSIAN, &H, 1, 2, &p.w,
+                            &p.x, &p.y, &err), SL_EARG);
+  cr_assert_eq(sl_net_block(&wide_net, SL_CURVATURE_HESSIAN, &H, 4, 1, &p.w,
+                            &p.x, &p.y, &err), SL_EARG);
+  cr_assert_eq(sl_net_block(&wide_net, SL_CURVATURE_HESSIAN, &H, 1, 1, &p.w,
+                            &p.x, &p.y, &err), SL_ESHAPE);
+  cr_assert_eq(sl_net_diagonal(&wide_net, SL_CURVATURE_MOMENT, &d, &p.w, &p.x,
+                               &p.y, &err), SL_EARG);
+  cr_assert_eq(sl_net_gauss_newton(&wide_net, &H, &p.w, &p.x, &p.y, &err),
+               SL_ESHAPE);
+  cr_assert_eq(sl_net_hvps(&wide_net, &d, &p.w, &H, &p.x, &p.y, &err),
+               SL_ESHAPE);
+}
+
 /* ---- what every entry must survive --------------------------------------- */
 
 static sl_status call_one(int which, void *arg, sl_err *err) {
   problem *p = arg;
   double value;
-  if (which == 0) {
-    return sl_net_value(&wide_net, &value, &p->w, &p->x, &p->y, err);
+  sl_tensor out;
+  if (which < NKINDS) {
+    return kind_of(which, &wide_net, p, &out, err);
   }
-  sl_tensor H = make(SL_F64, 2, p->P, p->P);
-  return sl_net_hessian(&wide_net, &H, &p->w, &p->x, &p->y, err);
+  return sl_net_value(&wide_net, &value, &p->w, &p->x, &p->y, err);
 }
 
 Test(network, stops_when_interrupted) {
   problem p = pose(&wide_net, 40);
-  stops_when_interrupted(call_one, 2, &p);
+  stops_when_interrupted(call_one, NKINDS + 1, &p);
 }
 
 Test(network, reports_when_memory_runs_out) {
   problem p = pose(&wide_net, 40);
-  reports_no_memory(call_one, 2, &p);
+  reports_no_memory(call_one, NKINDS + 1, &p);
 }

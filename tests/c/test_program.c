@@ -12,7 +12,7 @@ static void pointers(const sl_tensor *x, const sl_tensor **p, int n) {
 }
 
 /* Runs p into fresh tensors and compares with value[]. */
-static void compare_run(const sl_program *p, const sl_graph *g,
+static void compare_run(sl_program *p, const sl_graph *g,
                         const leaves *l, const double *slots, int nout,
                         const sl_node *outs, const sl_tensor *value) {
   const sl_tensor *in[LEAVES];

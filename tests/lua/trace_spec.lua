@@ -272,6 +272,28 @@ t.test("a symbolic tensor is of no use after its trace", function()
   end, late)
 end)
 
+t.test("a finished trace lets go of what it captured", function()
+  local weak = setmetatable({}, {__mode = "v"})
+  local function once()
+    weak[1] = T {1, 2}
+    local c = weak[1]
+    local g = grad(function(x) return (x * c):sum() end)(T {3, 4})
+    t.same(g, {2}, "f64", {1, 2})
+  end
+  once()
+  collectgarbage()
+  collectgarbage()
+  t.eq(weak[1], nil)
+end)
+
+t.test("a captured tensor may change between two gradients", function()
+  local c = T {1, 2}
+  local g = grad(function(x) return (x * x * c):sum() end)
+  t.same(g(T {3, 4}), {2}, "f64", {6, 16})
+  c:add_(1)
+  t.same(g(T {3, 4}), {2}, "f64", {12, 24})
+end)
+
 t.test("changing a captured tensor or the argument inside f raises", function()
   local function changed(f, w)
     t.fails(function() local g = grad(f)(w) return g end,
@@ -519,7 +541,7 @@ t.test("a trace prints a line for each node", function()
   t.ok(text:find("return %%%d+"), text)
   local fast = jit(function(x) return x * 2 end)
   fast(T {1})
-  t.ok(tostring(fast):find("1 compiled") and tostring(fast):find("steps"),
+  t.ok(tostring(fast):find("1 compiled") and tostring(fast):find("plan: "),
     tostring(fast))
 end)
 

@@ -54,9 +54,10 @@ end
 
 function M.step(obj, s, o)
   local H = o.dense and obj:hessian(s.w)
+  local here = not H and obj.at and obj:at(s.w) -- keeps the passes at w
   local function apply(v)
     if H then return H:mv(v) end
-    return obj:hvp(s.w, v)
+    return here and here:hvp(v) or obj:hvp(s.w, v)
   end
   local p, info = core.linalg.minres_qlp(H or apply, -s.grad, {
     maxiter = o.inner or math.min(s.w.shape[1] + 5, 1000),

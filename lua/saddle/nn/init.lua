@@ -15,6 +15,7 @@ local M = {
   linear = model.linear,
   sequential = model.sequential,
   mlp = model.mlp,
+  autoencoder = model.autoencoder,
   objective = objective.make,
 }
 

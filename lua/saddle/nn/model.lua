@@ -135,6 +135,39 @@ function M.mlp(spec)
   return M.sequential(list)
 end
 
+-- nn.autoencoder{784, 1000, 500, 250, 30, activation = "tanh", code =
+-- "identity", output = "identity", bias = true, init = "glorot_uniform"}: the
+-- sizes down to the code and back up, 784-1000-500-250-30-250-500-1000-784.
+-- The code and the output have activations of their own.
+function M.autoencoder(spec)
+  if type(spec) ~= "table" or #spec < 2 then
+    core.fail("autoencoder: expected a list of at least two sizes")
+  end
+  local sizes, given = {}, {}
+  for key, value in pairs(spec) do
+    if math.type(key) == "integer" and key >= 1 and key <= #spec then
+      sizes[key] = count(value, "size " .. key, "autoencoder")
+    else
+      given[key] = value
+    end
+  end
+  local o = opt.check(given, {activation = "tanh", code = "identity",
+    output = "identity", bias = true, init = "glorot_uniform"}, "autoencoder")
+  local act = activation.get(o.activation, "autoencoder")
+  local code = activation.get(o.code, "autoencoder: code")
+  local out = activation.get(o.output, "autoencoder: output")
+  local narrow = #sizes
+  for l = narrow - 1, 1, -1 do sizes[#sizes + 1] = sizes[l] end
+  local list = {}
+  for l = 2, #sizes do
+    local after = l == narrow and code or l == #sizes and out or act
+    list[#list + 1] = M.linear(sizes[l - 1], sizes[l],
+                               {bias = o.bias, init = o.init})
+    if after ~= activation.named.identity then list[#list + 1] = after end
+  end
+  return M.sequential(list)
+end
+
 -- Number of parameters.
 function Model:dim() return self.size end
 

@@ -1,0 +1,446 @@
+/* programs.c: compiled functions as Lua sees them: a finished trace made into a
+** program that is run many times (jit), or stepped many times (iterate) without
+** coming back to Lua.  MIT licence. */
+#include <string.h>
+
+#include "bind/trace.h"
+#include "march/march.h"
+
+enum { DIRECT = 16 }; /* arguments of a call that needs no Lua */
+
+typedef struct program {
+  sl_program *p;
+  int ninput, ncapture, nout;
+  /* For direct calls: types of the arguments, numbers among them, and are the
+  ** results leaves, one for each output? */
+  int narg; /* -1: not possible */
+  bool number[DIRECT];
+  sl_type arg[DIRECT];
+} program;
+
+static const char meta_name[] = "saddle.jit";
+
+static program *check_program(lua_State *L) {
+  return luaL_checkudata(L, 1, meta_name);
+}
+
+static int program_close(lua_State *L) {
+  program *p = check_program(L);
+  sl_program_free(p->p);
+  p->p = NULL;
+  return 0;
+}
+
+/* Pushes scratch holding the nodes of the sequence at idx, of the trace at 1. */
+static sl_node *node_list(lua_State *L, int idx, int *n) {
+  luaL_checktype(L, idx, LUA_TTABLE);
+  *n = (int)lua_rawlen(L, idx);
+  sl_node *list = sl_bind_scratch(L, (*n + 1) * (sl_int)sizeof *list);
+  for (int k = 0; k < *n; k++) {
+    lua_rawgeti(L, idx, k + 1);
+    list[k] = sl_checknode(L, -1, 1);
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+/* compile(trace, outs, direct) -> program; direct: the arguments are the
+** inputs, one for each, and the results the outputs. User values: 1 the trace,
+** 2 the result types. */
+static int trace_compile(lua_State *L) {
+  const sl_trace *t = sl_checktrace(L, 1);
+  int n;
+  sl_err err;
+  bool direct = lua_toboolean(L, 3);
+  const sl_node *outs = node_list(L, 2, &n);
+  sl_check_versions(L, 1);
+  sl_type *types = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *types, 0);
+  for (int k = 0; k < n; k++) {
+    sl_node_type(&t->g, outs[k], &types[k]);
+  }
+  program *p = lua_newuserdatauv(L, sizeof *p, 2);
+  memset(p, 0, sizeof *p);
+  luaL_setmetatable(L, meta_name);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  p->ninput = t->g.ninput;
+  p->ncapture = t->g.ncapture;
+  p->nout = n;
+  p->narg = direct && t->g.ninput <= DIRECT && n <= DIRECT ? t->g.ninput : -1;
+  for (sl_node k = 0; k < t->g.nnode && p->narg >= 0; k++) {
+    if (t->g.node[k].op == SL_OP_input) {
+      sl_node_type(&t->g, k, &p->arg[sl_node_attr(&t->g, k)[0]]);
+    }
+  }
+  sl_try(L, sl_program_make(&p->p, &t->g, n, outs, &err), &err);
+  return 1;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+/* Captured values are read at every run. Pushes their table. */
+static void capture_descs(lua_State *L, const program *p,
+                          const sl_tensor **descs) {
+  lua_getiuservalue(L, 1, 1);
+  lua_getiuservalue(L, -1, TRACE_CAPTURES);
+  lua_remove(L, -2);
+  for (int k = 0; k < p->ncapture; k++) {
+    descs[k] = NULL;
+    if (sl_program_uses_capture(p->p, k)) {
+      lua_rawgeti(L, -1, k + 1);
+      descs[k] = sl_checktensor(L, -1);
+      lua_pop(L, 1);
+    }
+  }
+}
+
+/* program:run(args) -> results. Arguments are concrete Tensors of the types
+** that were traced, in the order of the inputs. */
+static int program_run(lua_State *L) {
+  program *p = check_program(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, 2);
+  const sl_type *types = lua_touserdata(L, -1);
+  sl_int count = (sl_int)p->ninput + p->ncapture + p->nout + 1;
+  const sl_tensor **input = sl_bind_scratch(L, count * (sl_int)sizeof *input);
+  const sl_tensor **captures = input + p->ninput;
+  sl_tensor **out = (sl_tensor **)(captures + p->ncapture);
+  for (int k = 0; k < p->ninput; k++) {
+    input[k] = NULL;
+    if (sl_program_uses_input(p->p, k)) {
+      lua_rawgeti(L, 2, k + 1);
+      input[k] = sl_checktensor(L, -1);
+      lua_pop(L, 1);
+    }
+  }
+  capture_descs(L, p, captures);
+  void *scratch = sl_workspace(L, sl_program_scratch(p->p));
+  lua_createtable(L, p->nout, 0);
+  for (int k = 0; k < p->nout; k++) {
+    out[k] = sl_newtensor(L, &types[k]);
+    lua_rawseti(L, -2, k + 1);
+  }
+  sl_err err;
+  sl_try(L, sl_program_run(p->p, input, captures, NULL, out, scratch, &err),
+         &err);
+  return 1;
+}
+
+typedef struct boxed {
+  sl_tensor t;
+  double value;
+} boxed;
+
+/* The arguments 2 .. of a direct call; false when one is not of the type that
+** was traced. */
+static bool direct_arguments(lua_State *L, const program *p, int n,
+                             const sl_tensor **input, boxed *box) {
+  static const sl_type scalar = {.dtype = SL_F64, .ndim = 0};
+  if (n != p->narg) {
+    return false;
+  }
+  for (int k = 0; k < n; k++) {
+    const sl_tensor *t = sl_totensor(L, k + 2);
+    bool number = t == NULL && lua_type(L, k + 2) == LUA_TNUMBER;
+    if (number != p->number[k] ||
+        !(number || (t != NULL && sl_type_eq(&t->type, &p->arg[k])))) {
+      return false;
+    }
+    if (number) {
+      box[k].value = lua_tonumber(L, k + 2);
+      sl_tensor_init(&box[k].t, &scalar, &box[k].value);
+      t = &box[k].t;
+    }
+    input[k] = t;
+  }
+  return true;
+}
+
+static int slow_results(lua_State *L, int status, lua_KContext base) {
+  (void)status;
+  return lua_gettop(L) - (int)base;
+}
+
+/* jit's call: self:slow(...) unless the program last used fits the arguments
+** as they are. self.last is that program. */
+static int jit_call(lua_State *L) {
+  int n = lua_gettop(L) - 1;
+  lua_getfield(L, 1, "last");
+  program *p = luaL_testudata(L, -1, meta_name);
+  const sl_tensor *input[DIRECT];
+  boxed box[DIRECT];
+  sl_tensor *out[DIRECT];
+  if (p == NULL || p->narg < 0 || !direct_arguments(L, p, n, input, box)) {
+    lua_settop(L, n + 1);
+    lua_getfield(L, 1, "slow");
+    lua_insert(L, 1);
+    lua_callk(L, n + 1, LUA_MULTRET, 0, slow_results);
+    return slow_results(L, LUA_OK, 0);
+  }
+  luaL_checkstack(L, p->nout + 8, "jit");
+  lua_replace(L, 1); /* the program, where capture_descs looks for it */
+  const sl_tensor **captures =
+      p->ncapture > 0
+          ? sl_bind_scratch(L, p->ncapture * (sl_int)sizeof *captures)
+          : NULL;
+  if (p->ncapture > 0) {
+    capture_descs(L, p, captures);
+  }
+  lua_getiuservalue(L, 1, 2);
+  const sl_type *types = lua_touserdata(L, -1);
+  void *scratch = sl_workspace(L, sl_program_scratch(p->p));
+  int base = lua_gettop(L);
+  for (int k = 0; k < p->nout; k++) {
+    out[k] = sl_newtensor(L, &types[k]);
+  }
+  sl_err err;
+  sl_try(L, sl_program_run(p->p, input, captures, NULL, out, scratch, &err),
+         &err);
+  for (int k = 0; k < p->nout; k++) {
+    if (types[k].ndim == 0) {
+      lua_pushvalue(L, base + 1 + k);
+      sl_unbox(L);
+      lua_replace(L, base + 1 + k);
+    }
+  }
+  return p->nout;
+}
+
+/* program:numbers{true, false, ...}: which arguments of a direct call are Lua
+** numbers */
+static int program_numbers(lua_State *L) {
+  program *p = check_program(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  for (int k = 0; k < p->narg; k++) {
+    lua_rawgeti(L, 2, k + 1);
+    p->number[k] = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+/* ---- text and statistics ------------------------------------------------- */
+
+static int program_tostring(lua_State *L) {
+  const program *p = check_program(L);
+  sl_int n = sl_program_text(NULL, 0, p->p);
+  char *text = sl_bind_scratch(L, n + 1);
+  sl_program_text(text, n + 1, p->p);
+  lua_pushlstring(L, text, (size_t)n);
+  return 1;
+}
+
+/* program:stats() -> {runs =, scratch =, steps = {{what =, flops =, bytes =,
+** seconds =}, ...}}; seconds of one run, mean of those that were timed */
+static int program_stats(lua_State *L) {
+  const program *p = check_program(L);
+  lua_createtable(L, 0, 3);
+  lua_pushinteger(L, sl_program_runs(p->p));
+  lua_setfield(L, -2, "runs");
+  lua_pushinteger(L, sl_program_scratch(p->p));
+  lua_setfield(L, -2, "scratch");
+  int32_t n = sl_program_steps(p->p);
+  lua_createtable(L, n, 0);
+  for (int32_t i = 0; i < n; i++) {
+    sl_step_stats s;
+    sl_program_stats(p->p, i, &s);
+    lua_createtable(L, 0, 4);
+    lua_pushstring(L, s.what);
+    lua_setfield(L, -2, "what");
+    lua_pushnumber(L, s.flops);
+    lua_setfield(L, -2, "flops");
+    lua_pushnumber(L, s.bytes);
+    lua_setfield(L, -2, "bytes");
+    lua_pushnumber(L, s.seconds);
+    lua_setfield(L, -2, "seconds");
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "steps");
+  return 1;
+}
+
+/* ---- many steps ---------------------------------------------------------- */
+
+/* A machine as a userdata, closed by the collector. */
+static int march_close(lua_State *L) {
+  sl_march **m = lua_touserdata(L, 1);
+  sl_march_free(*m);
+  *m = NULL;
+  return 0;
+}
+
+static sl_march **new_march(lua_State *L) {
+  sl_march **m = lua_newuserdatauv(L, sizeof *m, 0);
+  *m = NULL;
+  if (luaL_newmetatable(L, "saddle.march")) {
+    lua_pushcfunction(L, march_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return m;
+}
+
+/* What iterate was asked for; stack: 1 trace, 2 outs, 3 states, 4 steps,
+** 5 every, 6 lanes (0: none), 7 number of the clock's input (0: none). */
+typedef struct request {
+  const sl_trace *t;
+  int nstate, clock;
+  sl_node *outs;
+  sl_int steps, every, kept, lanes;
+  const sl_tensor **start, **captures;
+  sl_tensor **final, **path;
+} request;
+
+/* Pushes a table of fresh tensors of the states' types, with `axis` before the
+** others if it is not negative. */
+static void push_states(lua_State *L, const request *r, sl_int axis,
+                        sl_tensor **out) {
+  lua_createtable(L, r->nstate, 0);
+  for (int k = 0; k < r->nstate; k++) {
+    sl_type t = r->start[k]->type;
+    if (axis >= 0) {
+      sl_int shape[SL_MAXDIM + 1] = {axis};
+      sl_err err;
+      memcpy(shape + 1, t.shape, (size_t)t.ndim * sizeof *shape);
+      sl_try(L, sl_type_make(&t, t.dtype, t.ndim + 1, shape, &err), &err);
+    }
+    out[k] = sl_newtensor(L, &t);
+    lua_rawseti(L, -2, k + 1);
+  }
+}
+
+static void read_request(lua_State *L, request *r) {
+  r->t = sl_checktrace(L, 1);
+  r->outs = node_list(L, 2, &r->nstate);
+  r->steps = luaL_checkinteger(L, 4);
+  r->every = luaL_checkinteger(L, 5);
+  r->lanes = luaL_checkinteger(L, 6);
+  r->clock = (int)luaL_checkinteger(L, 7) - 1;
+  r->kept = r->every > 0 ? r->steps / r->every : 0;
+  int n = r->nstate, c = r->t->g.ncapture;
+  r->start = sl_bind_scratch(L, (3 * n + c + 1) * (sl_int)sizeof *r->start);
+  r->captures = r->start + n;
+  r->final = (sl_tensor **)(r->captures + c);
+  r->path = r->final + n;
+  lua_getiuservalue(L, 1, TRACE_CAPTURES);
+  for (int k = 0; k < c; k++) {
+    lua_rawgeti(L, -1, k + 1);
+    r->captures[k] = sl_checktensor(L, -1);
+    lua_pop(L, 1);
+  }
+  for (int k = 0; k < n; k++) {
+    lua_rawgeti(L, 3, k + 1);
+    r->start[k] = sl_checktensor(L, -1);
+    lua_pop(L, 1);
+  }
+}
+
+/* Steps a machine; false when there is none for this step function. */
+static bool by_machine(lua_State *L, const request *r) {
+  sl_march **m = new_march(L);
+  sl_err err;
+  bool elements = false;
+  sl_try(L, sl_march_make(m, &r->t->g, r->nstate, r->outs, r->clock, &err),
+         &err);
+  if (*m == NULL && r->lanes == 0) {
+    sl_try(L, sl_march_make_elements(m, &r->t->g, r->nstate, r->outs,
+                                     r->clock, &err), &err);
+    elements = *m != NULL;
+  }
+  if (*m == NULL) {
+    return false;
+  }
+  sl_march_job job = {.lanes = r->lanes > 0 ? r->lanes : 1,
+                      .steps = r->steps, .every = r->every,
+                      .start = r->start, .final = r->final, .path = r->path,
+                      .captures = r->captures, .slots = r->t->g.slot};
+  if (elements) {
+    job.lanes = sl_numel(&r->start[0]->type);
+  }
+  sl_try(L, sl_march_run(*m, &job, &err), &err);
+  return true;
+}
+
+/* Steps a program, its states going to and fro between two sets of tensors. */
+static void by_program(lua_State *L, const request *r) {
+  sl_err err;
+  int n = r->nstate;
+  sl_program *p = sl_trace_program(L, &r->t->g, n, r->outs);
+  const sl_tensor **input =
+      sl_bind_scratch(L, (2 * n + 1) * (sl_int)sizeof *input);
+  sl_tensor **other = (sl_tensor **)(input + n + 1);
+  push_states(L, r, -1, other);
+  void *scratch = sl_workspace(L, sl_program_scratch(p));
+  boxed clock;
+  sl_type scalar = {.dtype = SL_F64, .ndim = 0};
+  sl_tensor_init(&clock.t, &scalar, &clock.value);
+  for (int k = 0; k < n; k++) {
+    sl_try(L, sl_copy(r->final[k], r->start[k], &err), &err);
+  }
+  for (sl_int s = 0; s < r->steps; s++) {
+    bool odd = (r->steps - s) % 2 != 0; /* the last step ends in final */
+    sl_tensor **to = odd ? r->final : other, **from = odd ? other : r->final;
+    for (int k = 0; k < n; k++) {
+      input[k] = s == 0 ? r->start[k] : from[k];
+    }
+    input[n] = &clock.t;
+    clock.value = (double)s;
+    sl_try(L, sl_program_run(p, input, r->captures, r->t->g.slot, to, scratch,
+                             &err), &err);
+    for (int k = 0; r->every > 0 && (s + 1) % r->every == 0 && k < n; k++) {
+      sl_tensor item;
+      sl_view_index(&item, r->path[k], 0, (s + 1) / r->every - 1);
+      sl_try(L, sl_copy(&item, to[k], &err), &err);
+    }
+  }
+}
+
+/* iterate(trace, outs, states, steps, every, lanes, clock) -> final states,
+** path (or nil), "lanes" or "program". For lanes the trace is that of one. */
+static int trace_iterate(lua_State *L) {
+  request r;
+  lua_settop(L, 7);
+  read_request(L, &r);
+  push_states(L, &r, -1, r.final);
+  int final = lua_gettop(L);
+  if (r.every > 0) {
+    push_states(L, &r, r.kept, r.path);
+  } else {
+    lua_pushnil(L);
+  }
+  bool fast = by_machine(L, &r);
+  if (!fast && r.lanes == 0) {
+    by_program(L, &r);
+  } else if (!fast) {
+    return 0;
+  }
+  lua_settop(L, final + 1);
+  lua_pushstring(L, fast ? "lanes" : "program");
+  return 3;
+}
+
+const luaL_Reg sl_programs_functions[] = {{"compile", trace_compile},
+                                          {"jit_call", jit_call},
+                                          {"iterate", trace_iterate},
+                                          {NULL, NULL}};
+
+static const luaL_Reg methods[] = {{"run", program_run},
+                                   {"numbers", program_numbers},
+                                   {"stats", program_stats},
+                                   {NULL, NULL}};
+
+static const luaL_Reg meta[] = {{"__gc", program_close},
+                                {"__tostring", program_tostring},
+                                {NULL, NULL}};
+
+void sl_open_programs(lua_State *L) {
+  if (luaL_newmetatable(L, meta_name)) {
+    luaL_setfuncs(L, meta, 0);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_pop(L, 1);
+}

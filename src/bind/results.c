@@ -1,0 +1,416 @@
+/* results.c: the values of traces. Programs come from the plan cache, one for
+** all functions traced anew at every call, and run in one shared block of
+** memory. When something a result depends on is itself symbolic, the graph is
+** inlined into the outer trace instead. grad has a short way: its cache entry
+** is keyed by the traced function alone, so that nothing is differentiated
+** twice.  MIT licence. */
+#include <string.h>
+
+#include "bind/trace.h"
+#include "graph/plans.h"
+
+enum {
+  PLANS = 512,       /* kept */
+  SHARED = 64 << 20  /* bytes of the block that stays between runs */
+};
+
+enum { KIND_VALUES, KIND_GRAD, KIND_VALUE_AND_GRAD };
+
+typedef struct engine {
+  sl_plans *plans;
+  void *block;
+  sl_int bytes;
+} engine;
+
+static const char engine_key = 0; /* its address is the registry key */
+
+static engine *engine_of(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &engine_key);
+  engine *e = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return e;
+}
+
+void *sl_workspace(lua_State *L, sl_int bytes) {
+  engine *e = engine_of(L);
+  if (e->bytes > SHARED && bytes <= SHARED) {
+    sl_free(e->block);
+    e->block = NULL;
+    e->bytes = 0;
+  }
+  if (bytes > e->bytes || e->block == NULL) {
+    sl_int want = bytes < SHARED / 2 ? 2 * bytes + 4096 : bytes;
+    sl_free(e->block);
+    e->block = sl_malloc_aligned(want);
+    e->bytes = e->block != NULL ? want : 0;
+    if (e->block == NULL) {
+      sl_raisef(L, "run: not enough memory for %.4g MB of workspace",
+                (double)bytes / 1e6);
+    }
+  }
+  return e->block;
+}
+
+sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
+                             const sl_node *outs) {
+  sl_plans *plans = engine_of(L)->plans;
+  sl_plan_key key = sl_plan_key_of(g, KIND_VALUES, nout, outs);
+  sl_program *p = sl_plans_find(plans, &key);
+  if (p == NULL) {
+    sl_err err;
+    sl_try(L, sl_program_make(&p, g, nout, outs, &err), &err);
+    sl_try(L, sl_plans_add(plans, &key, p, &err), &err);
+  }
+  return p;
+}
+
+/* ---- leaves -------------------------------------------------------------- */
+
+/* Fills descs with the values numbered 1 .. n of user value `which`; false when
+** one of them is no Tensor (its desc is NULL then). */
+static bool leaves(lua_State *L, int trace, int which, int n,
+                   const sl_tensor **descs) {
+  bool all = true;
+  if (n == 0) {
+    return true;
+  }
+  luaL_checkstack(L, 8, "leaves of a trace");
+  lua_getiuservalue(L, trace, which);
+  for (int k = 0; k < n; k++) {
+    lua_rawgeti(L, -1, k + 1);
+    descs[k] = sl_totensor(L, -1);
+    all = all && descs[k] != NULL;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return all;
+}
+
+/* Value k (from 0) of user value `which`: is it symbolic? Raises when it is not
+** known at all. */
+static bool symbolic_leaf(lua_State *L, int trace, int which, sl_int k) {
+  lua_getiuservalue(L, trace, which);
+  lua_rawgeti(L, -1, k + 1);
+  bool symbolic = sl_sym_trace(L, -1) != NULL;
+  if (!symbolic && sl_totensor(L, -1) == NULL) {
+    sl_raisef(L, "the value of an argument is not known while jit or vmap "
+                 "traces: use where(mask, a, b) instead of a branch");
+  }
+  lua_pop(L, 2);
+  return symbolic;
+}
+
+/* Do the results depend on something symbolic? */
+static bool is_symbolic(lua_State *L, int trace, int nout,
+                        const sl_node *outs) {
+  const sl_graph *g = &((const sl_trace *)lua_touserdata(L, trace))->g;
+  unsigned char *mark = sl_bind_scratch(L, g->nnode + 1);
+  sl_node top = sl_graph_needed(g, nout, outs, mark);
+  bool symbolic = false;
+  for (sl_node n = 0; n < top; n++) {
+    int op = g->node[n].op;
+    if (mark[n] && (op == SL_OP_input || op == SL_OP_capture)) {
+      int which = op == SL_OP_input ? TRACE_INPUTS : TRACE_CAPTURES;
+      symbolic = symbolic_leaf(L, trace, which, sl_node_attr(g, n)[0]) ||
+                 symbolic;
+    }
+  }
+  lua_pop(L, 1);
+  return symbolic;
+}
+
+/* ---- symbolic results ---------------------------------------------------- */
+
+/* The outer trace that results belong to: the youngest of the leaves'. Pushes
+** it. */
+static void push_outer(lua_State *L, int trace) {
+  const sl_trace *t = lua_touserdata(L, trace);
+  uint64_t best = 0;
+  lua_pushnil(L);
+  for (int which = TRACE_INPUTS; which <= TRACE_CAPTURES; which++) {
+    int n = which == TRACE_INPUTS ? t->g.ninput : t->g.ncapture;
+    lua_getiuservalue(L, trace, which);
+    for (int k = 1; k <= n; k++) {
+      lua_rawgeti(L, -1, k);
+      const sl_trace *s = sl_sym_trace(L, -1);
+      if (s != NULL && s->serial > best) {
+        best = s->serial;
+        lua_getiuservalue(L, -1, 1);
+        lua_replace(L, -4);
+      }
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+}
+
+/* Nodes of the trace at `outer` for leaves 1 .. n of user value `which`. */
+static void lift_leaves(lua_State *L, int trace, int which, int n, int outer,
+                        sl_node *nodes) {
+  lua_getiuservalue(L, trace, which);
+  for (int k = 0; k < n; k++) {
+    nodes[k] = SL_NONE;
+    if (lua_rawgeti(L, -1, k + 1) != LUA_TNIL &&
+        !lua_isboolean(L, -1)) {
+      nodes[k] = sl_lift(L, outer, lua_gettop(L), SL_F64);
+    }
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* Some leaf is symbolic: the graph becomes part of the outer trace. */
+static void inline_results(lua_State *L, int trace, int nout,
+                           const sl_node *outs) {
+  const sl_trace *t = lua_touserdata(L, trace);
+  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + nout + 1;
+  sl_node *input = sl_bind_scratch(L, count * (sl_int)sizeof *input);
+  sl_node *captures = input + t->g.ninput;
+  sl_node *dst = captures + t->g.ncapture;
+  push_outer(L, trace);
+  int outer = lua_gettop(L);
+  sl_trace *to = sl_checktrace(L, outer);
+  if (!to->open) {
+    sl_raisef(L, "a symbolic tensor was used after the function it was an "
+                 "argument of had been traced");
+  }
+  lift_leaves(L, trace, TRACE_INPUTS, t->g.ninput, outer, input);
+  lift_leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, outer, captures);
+  sl_err err;
+  sl_try(L, sl_graph_splice(&to->g, &t->g, input, captures, nout, outs, dst,
+                            &err), &err);
+  luaL_checkstack(L, nout + 8, "results of a trace");
+  for (int k = 0; k < nout; k++) {
+    sl_newsym(L, outer, dst[k]);
+  }
+  lua_rotate(L, outer - 1, nout); /* results below scratch and outer */
+  lua_pop(L, 2);
+}
+
+/* ---- concrete results ---------------------------------------------------- */
+
+/* Pushes fresh result tensors and runs the program into them. */
+static void run_results(lua_State *L, const sl_trace *t, sl_program *p,
+                        const sl_tensor *const *input,
+                        const sl_tensor *const *captures, int nout,
+                        const sl_node *outs) {
+  sl_tensor **out = sl_bind_scratch(L, (nout + 1) * (sl_int)sizeof *out);
+  void *scratch = sl_workspace(L, sl_program_scratch(p));
+  luaL_checkstack(L, nout + 8, "results of a trace");
+  for (int k = 0; k < nout; k++) {
+    sl_type type;
+    sl_node_type(&t->g, outs[k], &type);
+    out[k] = sl_newtensor(L, &type);
+  }
+  sl_err err;
+  sl_try(L, sl_program_run(p, input, captures, t->g.slot, out, scratch, &err),
+         &err);
+  lua_remove(L, -(nout + 1));
+}
+
+void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
+  const sl_trace *t = lua_touserdata(L, trace);
+  int base = lua_gettop(L);
+  trace = lua_absindex(L, trace);
+  sl_check_versions(L, trace);
+  sl_int count = (sl_int)t->g.ninput + t->g.ncapture + 1;
+  const sl_tensor **input =
+      sl_bind_scratch(L, count * (sl_int)sizeof *input);
+  const sl_tensor **captures = input + t->g.ninput;
+  bool known = leaves(L, trace, TRACE_INPUTS, t->g.ninput, input);
+  known = leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures) && known;
+  if (!known && is_symbolic(L, trace, nout, outs)) {
+    inline_results(L, trace, nout, outs);
+  } else {
+    run_results(L, t, sl_trace_program(L, &t->g, nout, outs), input, captures,
+                nout, outs);
+  }
+  lua_remove(L, base + 1);
+}
+
+/* ---- gradients ----------------------------------------------------------- */
+
+/* The program of the gradient of node y of g with respect to node x (and of y
+** before it). */
+static sl_status differentiate(sl_program **p, sl_graph *g, sl_node x,
+                               sl_node y, int kind, sl_err *err) {
+  sl_type type;
+  sl_node one, cx, outs[2] = {y};
+  int nout = kind == KIND_VALUE_AND_GRAD ? 2 : 1;
+  sl_node_type(g, y, &type);
+  SL_TRY(sl_graph_const(g, 1.0, type.dtype, &one, err));
+  SL_TRY(sl_graph_vjp(g, 1, &x, 1, &y, &one, &cx, err));
+  if (cx == SL_NONE) {
+    sl_node_type(g, x, &type);
+    SL_TRY(sl_graph_const(g, 0.0, type.dtype, &cx, err));
+    SL_TRY(sl_graph_add(g, SL_OP_broadcast, 1, &cx, type.ndim, type.shape, &cx,
+                        err));
+  }
+  outs[nout - 1] = cx;
+  return sl_program_make(p, g, nout, outs, err);
+}
+
+static sl_program *gradient_program(lua_State *L, sl_graph *g, sl_node x,
+                                    sl_node y, int kind) {
+  sl_plans *plans = engine_of(L)->plans;
+  sl_plan_key key = sl_plan_key_of(g, kind, 1, &y);
+  sl_program *p = sl_plans_find(plans, &key);
+  if (p == NULL) {
+    sl_err err;
+    sl_try(L, differentiate(&p, g, x, y, kind, &err), &err);
+    sl_try(L, sl_plans_add(plans, &key, p, &err), &err);
+  }
+  return p;
+}
+
+enum { FEW_CAPTURES = 16 };
+
+/* Is the value on top, the only result, a 0-d float node of the trace, and is
+** every captured value a Tensor? */
+static bool plain_result(lua_State *L, int trace, int nresult,
+                         const sl_tensor **captures, sl_node *y) {
+  const sl_trace *t = lua_touserdata(L, trace);
+  if (nresult != 1 || sl_sym_trace(L, -1) != t ||
+      t->g.ncapture > FEW_CAPTURES) {
+    return false;
+  }
+  *y = sl_checknode(L, -1, trace);
+  return t->g.node[*y].ndim == 0 &&
+         sl_dtype_isfloat((sl_dtype)t->g.node[*y].dtype) &&
+         leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures);
+}
+
+/* Runs the program into a fresh tensor, left on top, and *value. */
+static void run_gradient(lua_State *L, const sl_trace *t, sl_program *p,
+                         const sl_tensor *w, const sl_tensor **captures,
+                         sl_node y, int kind, double *value) {
+  double room = 0.0;
+  sl_tensor scalar, *out[2];
+  sl_type type = {.dtype = (sl_dtype)t->g.node[y].dtype, .ndim = 0};
+  sl_err err;
+  sl_tensor_init(&scalar, &type, &room);
+  void *scratch = sl_workspace(L, sl_program_scratch(p));
+  sl_tensor *grad = sl_newtensor(L, &w->type);
+  out[0] = kind == KIND_VALUE_AND_GRAD ? &scalar : grad;
+  out[1] = grad;
+  sl_try(L, sl_program_run(p, &w, captures, t->g.slot, out, scratch, &err),
+         &err);
+  *value = sl_get(&scalar, 0);
+}
+
+/* The results of rest, which begin above `base`. */
+static int rest_results(lua_State *L, int status, lua_KContext base) {
+  (void)status;
+  return lua_gettop(L) - (int)base;
+}
+
+/* Goes on when f has returned; below its results stand the n arguments, the
+** trace and the symbolic x. A continuation, so that f may yield. */
+static int gradient_finish(lua_State *L, int status, lua_KContext n) {
+  (void)status;
+  int trace = (int)n + 1, nresult = lua_gettop(L) - trace - 1;
+  sl_trace *t = lua_touserdata(L, trace);
+  int kind = lua_toboolean(L, lua_upvalueindex(3)) ? KIND_VALUE_AND_GRAD
+                                                   : KIND_GRAD;
+  const sl_tensor *captures[FEW_CAPTURES];
+  sl_node y, x = sl_checknode(L, trace + 1, trace);
+  double value;
+  t->open = false;
+  luaL_checkstack(L, 8, "grad");
+  if (!plain_result(L, trace, nresult, captures, &y)) {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushvalue(L, trace);
+    lua_pushvalue(L, trace + 1);
+    lua_pushvalue(L, 1);
+    lua_rotate(L, trace + 2, 4); /* rest, trace, x, w below the results */
+    lua_callk(L, nresult + 3, LUA_MULTRET, trace + 1, rest_results);
+    return rest_results(L, LUA_OK, trace + 1);
+  }
+  sl_check_versions(L, trace);
+  sl_program *p = gradient_program(L, &t->g, x, y, kind);
+  run_gradient(L, t, p, sl_totensor(L, 1), captures, y, kind, &value);
+  sl_trace_release(L, trace);
+  if (kind == KIND_GRAD) {
+    return 1;
+  }
+  lua_pushnumber(L, value);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* gradient(f, rest, with_value) -> function: grad(f) or value_and_grad(f). A
+** first argument that is a float Tensor and a result that is one number take
+** the short way; everything else is left to rest(trace, x, w, f's results), or
+** to rest(nil, arguments) before there is a trace. */
+static int gradient_call(lua_State *L) {
+  int n = lua_gettop(L);
+  const sl_tensor *w = n > 0 ? sl_totensor(L, 1) : NULL;
+  luaL_checkstack(L, n + 8, "grad");
+  if (w == NULL || !sl_dtype_isfloat(w->type.dtype)) {
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_pushnil(L);
+    lua_insert(L, 2);
+    lua_callk(L, n + 1, LUA_MULTRET, 0, rest_results);
+    return rest_results(L, LUA_OK, 0);
+  }
+  sl_newtrace(L, false);
+  int trace = n + 1;
+  sl_newsym(L, trace, sl_trace_input(L, trace, &w->type, 1));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, trace + 1);
+  for (int k = 2; k <= n; k++) {
+    lua_pushvalue(L, k);
+  }
+  lua_callk(L, n, LUA_MULTRET, n, gradient_finish);
+  return gradient_finish(L, LUA_OK, n);
+}
+
+static int graph_gradient(lua_State *L) {
+  lua_settop(L, 3);
+  lua_pushcclosure(L, gradient_call, 3);
+  return 1;
+}
+
+/* ---- the engine ---------------------------------------------------------- */
+
+/* plans() -> {kept =, found =, made =, dropped =} */
+static int graph_plans(lua_State *L) {
+  sl_plans_count c = sl_plans_counts(engine_of(L)->plans);
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, c.kept);
+  lua_setfield(L, -2, "kept");
+  lua_pushinteger(L, c.found);
+  lua_setfield(L, -2, "found");
+  lua_pushinteger(L, c.made);
+  lua_setfield(L, -2, "made");
+  lua_pushinteger(L, c.dropped);
+  lua_setfield(L, -2, "dropped");
+  return 1;
+}
+
+const luaL_Reg sl_results_functions[] = {{"gradient", graph_gradient},
+                                         {"plans", graph_plans},
+                                         {NULL, NULL}};
+
+static int engine_gc(lua_State *L) {
+  engine *e = lua_touserdata(L, 1);
+  sl_plans_free(e->plans);
+  sl_free(e->block);
+  *e = (engine){0};
+  return 0;
+}
+
+void sl_open_results(lua_State *L) {
+  engine *e = lua_newuserdatauv(L, sizeof *e, 0);
+  *e = (engine){0};
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, engine_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  e->plans = sl_plans_new(PLANS);
+  if (e->plans == NULL) {
+    sl_raisef(L, "saddle: no memory for the plan cache");
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &engine_key);
+}
