@@ -35,6 +35,7 @@ int main(int argc, char **argv) {
   }
   openblas_set_num_threads(1);
   char greeting[100];
-  snprintf(greeting, sizeof greeting, "limits %s", openblas_get_corename());
+  snprintf(greeting, sizeof greeting, "C over OpenBLAS, kernel %s",
+           openblas_get_corename());
   return bench_serve(greeting, argv[1], list, sizeof list / sizeof *list);
 }

@@ -5,7 +5,8 @@
 --   saddle tests/bench/run.lua [options] [name ...]
 --     name          workloads whose names begin so; all when none is given
 --     --rounds n    samples of each (5)      --list     the names
---     --build dir   products and data (build)     --peers a,b    those only
+--     --build dir   products and data (build)     --peers a,b    those only, or
+--                                                                none
 --     --history f   "" for none (tests/bench/history.csv)
 -- Peers run in $SADDLE_PYTHON, or python3; what is missing is skipped with a
 -- line. Run by `make bench`.  MIT licence.
@@ -17,10 +18,10 @@ local participant = require "participant"
 local report = require "report"
 local workloads = require "workloads"
 
-local PEERS = {"numpy", "torch", "jax"}
+local PEERS = {numpy = true, torch = true, jax = true}
 local DIGITS = 1e-8 -- relative agreement of the checks
 
-local options = {rounds = "5", build = "build", peers = table.concat(PEERS, ","),
+local options = {rounds = "5", build = "build", peers = "numpy,torch,jax",
                  history = folder .. "history.csv"}
 local wanted, list_only = {}, false
 
@@ -43,6 +44,13 @@ local function read_arguments()
   options.rounds = math.tointeger(tonumber(options.rounds))
   if not options.rounds or options.rounds < 1 then
     error("bench: --rounds: expected an integer >= 1", 0)
+  end
+  if options.peers == "none" then options.peers = "" end
+  for name in options.peers:gmatch("[^,]+") do
+    if not PEERS[name] then
+      error("bench: --peers: expected numpy, torch, jax or none, got " .. name,
+            0)
+    end
   end
 end
 
