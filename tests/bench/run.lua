@@ -291,4 +291,12 @@ local function main()
   end
 end
 
-main()
+-- A mistake in the arguments is a sentence, any other error has its traceback.
+local ok, message = xpcall(main, function(e)
+  return type(e) == "string" and e:find("^bench: ") and e
+    or debug.traceback(e, 2)
+end)
+if not ok then
+  io.stderr:write(message, "\n")
+  os.exit(1, true)
+end
