@@ -42,18 +42,26 @@ static double pairwise_float(sl_int n, const float *x, sl_int s) {
 MAXIMUM(double)
 MAXIMUM(float)
 
-/* out[k] = exp(x[k] - m); a function of its own, for scripts/packed.lua */
+#define BLOCK 128
+
+/* out[k] = exp(x[k] - m), in blocks, so that strided ones are packed code too.
+** A function of its own, for scripts/packed.lua. */
 #define EXPS(T, fexp)                                                       \
-  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so,     \
+  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so, \
                                                  const T *x, sl_int s,      \
                                                  T m) {                     \
-    if (so == 1 && s == 1) {                                                \
-      _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {                  \
-        out[k] = fexp(x[k] - m);                                            \
+    T row[BLOCK];                                                           \
+    for (sl_int i = 0; i < n; i += BLOCK) {                                 \
+      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                     \
+      T *to = out + i * so, *o = so == 1 ? to : row;                        \
+      for (sl_int k = 0; k < len; k++) {                                    \
+        o[k] = x[(i + k) * s] - m;                                          \
       }                                                                     \
-    } else {                                                                \
-      for (sl_int k = 0; k < n; k++) {                                      \
-        out[k * so] = fexp(x[k * s] - m);                                   \
+      _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {                \
+        o[k] = fexp(o[k]);                                                  \
+      }                                                                     \
+      for (sl_int k = 0; k < len && so != 1; k++) {                         \
+        to[k * so] = o[k];                                                  \
       }                                                                     \
     }                                                                       \
   }
