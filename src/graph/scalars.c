@@ -451,14 +451,15 @@ static void expand_powi(maker *m, sl_node n, sl_int count) {
   }
 }
 
-/* A mask as numbers. */
+/* A mask as numbers, or as it is. */
 static void expand_cast(maker *m, sl_node n, sl_int count) {
   const sl_int *x = elements(m, operand(m, n, 0));
   sl_int *out = elements(m, n);
   m->unfit |= m->g->node[operand(m, n, 0)].dtype != SL_U8;
   for (sl_int e = 0; e < count && !failed(m); e++) {
     int32_t in[3] = {(int32_t)x[e], constant(m, 1.0), constant(m, 0.0)};
-    out[e] = apply(m, SL_OP_where, 3, in);
+    bool mask = m->g->node[n].dtype == SL_U8;
+    out[e] = mask ? in[0] : apply(m, SL_OP_where, 3, in);
   }
 }
 

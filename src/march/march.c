@@ -120,14 +120,27 @@ static sl_status assign(sl_march *m, sl_err *err) {
   return SL_OK;
 }
 
+/* States are numbers: rows of doubles. */
+static bool all_f64(const sl_graph *g, int n, const sl_node *nodes) {
+  for (int k = 0; k < n; k++) {
+    if (g->node[nodes[k]].dtype != SL_F64) {
+      return false;
+    }
+  }
+  return true;
+}
+
 static sl_status make(sl_march **out, const sl_graph *g, int nstate,
                       const sl_node *outs, int clock, bool elements,
                       const sl_level *captures, sl_err *err) {
+  *out = NULL;
+  if (!all_f64(g, nstate, outs)) {
+    return SL_OK;
+  }
   sl_march *m = sl_malloc((sl_int)sizeof *m);
   sl_level *level =
       sl_malloc((g->ninput + g->ncapture + 1) * (sl_int)sizeof *level);
   sl_status s = SL_OK;
-  *out = NULL;
   if (m != NULL) {
     *m = (sl_march){.nstate = nstate, .elements = elements};
     m->first = sl_malloc((nstate + 1) * (sl_int)sizeof *m->first);
@@ -235,6 +248,19 @@ static bool reduce_node(reduction *r, sl_node n, const sl_node *input,
   return fits;
 }
 
+/* Have all results one shape? A number beside a tensor is no lane of it. */
+static bool one_shape(const sl_graph *g, int n, const sl_node *outs) {
+  sl_type first, next;
+  sl_node_type(g, outs[0], &first);
+  for (int k = 1; k < n; k++) {
+    sl_node_type(g, outs[k], &next);
+    if (!sl_shape_eq(&first, &next)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* Slots of `to` are numbered as they are met: number k of `from` is remembered
 ** in slot[]. */
 static sl_status reduce_graph(reduction *r, int nout, const sl_node *outs,
@@ -270,6 +296,10 @@ sl_status sl_march_make_elements(sl_march **out, const sl_graph *g, int nstate,
   sl_graph small;
   sl_type shape;
   bool fits = false;
+  *out = NULL;
+  if (nstate < 1 || !one_shape(g, nstate, outs)) {
+    return SL_OK;
+  }
   sl_graph_init(&small);
   sl_node_type(g, outs[0], &shape);
   reduction r = {.from = g, .to = &small, .shape = &shape, .err = err};
@@ -279,7 +309,6 @@ sl_status sl_march_make_elements(sl_march **out, const sl_graph *g, int nstate,
   sl_status s = captures != NULL && dst != NULL
                     ? SL_OK
                     : sl_fail(err, SL_ENOMEM, "march: no memory");
-  *out = NULL;
   for (int k = 0; s == SL_OK && k < g->ncapture; k++) {
     captures[k] = SL_FIXED;
   }
@@ -366,6 +395,15 @@ static void write_code(machine *k, int odd) {
   k->ncode = (int32_t)(to - k->code[odd]);
 }
 
+/* Element e of a capture: a mask is one byte of its cell. */
+static void fixed_capture(double *cell, const sl_tensor *t, sl_int e) {
+  if (t->type.dtype == SL_U8) {
+    *(uint8_t *)cell = (uint8_t)sl_geti(t, e);
+  } else {
+    *cell = sl_get(t, e);
+  }
+}
+
 /* All that does not change from step to step. */
 static void fill_cells(machine *k) {
   const sl_lanecode *c = k->m->code;
@@ -378,7 +416,7 @@ static void fill_cells(machine *k) {
       *cell = k->job->slots[l->k];
     } else if (l->source == SL_FROM_CAPTURE &&
                c->level[l->out] == SL_FIXED) {
-      *cell = sl_get(k->job->captures[l->k], l->element);
+      fixed_capture(cell, k->job->captures[l->k], l->element);
     }
   }
   for (int32_t i = 0; i < c->nfixed; i++) {
