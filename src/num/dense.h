@@ -34,4 +34,14 @@ double sl_eps(sl_dtype d);
 double sl_scratch_get(sl_dtype d, const void *p, sl_int i);
 void sl_scratch_set(sl_dtype d, void *p, sl_int i, double v);
 
+/* sl_sytrf_f64 (sytrf.inc): the lower triangle of a, n x n column-major, becomes
+** its Bunch-Kaufman factors in LAPACK's format; pivot has n entries, w n x
+** SL_SYTRF_PANEL elements. What lies above the diagonal is lost. The same bits
+** for any number of threads; errors: SL_EINTR, asked between panels. */
+enum { SL_SYTRF_PANEL = 64 };
+sl_status sl_sytrf_f64(const char *what, sl_int n, double *a,
+                       lapack_int *pivot, double *w, sl_err *err);
+sl_status sl_sytrf_f32(const char *what, sl_int n, float *a, lapack_int *pivot,
+                       float *w, sl_err *err);
+
 #endif
