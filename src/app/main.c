@@ -99,6 +99,11 @@ static int protected_main(lua_State *L) {
   if (o.threads > 0) {
     sl_threads_set(o.threads, NULL);
   }
+  sl_err err;
+  if (sl_threads_start(&err) != SL_OK) {
+    app_complain(err.msg);
+    return 0;
+  }
   open_libraries(L, &o);
   set_arg(L, argv, argc, o.script);
   lua_gc(L, LUA_GCRESTART);
