@@ -85,7 +85,7 @@ static int protected_main(lua_State *L) {
   app_options o;
   int bad = app_options_read(&o, argc, argv);
   if (bad != 0) {
-    app_usage(argv[bad]);
+    app_usage(argv + bad);
     return 0;
   }
   if (o.help || o.about) {
