@@ -87,6 +87,9 @@ void sl_kern_cumsum(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
 ** Softmax: out may be x. logsumexp: out is one element. (softmax.c) */
 void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
                      sl_int s);
+/* The same for `rows` rows of n elements that lie one after the other. */
+void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
+                          const void *x);
 void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
                        sl_int s);
 
