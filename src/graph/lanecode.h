@@ -77,7 +77,10 @@ typedef enum sl_quick {
   SL_QUICK_MULZ,
   SL_QUICK_DIV,
   SL_QUICK_NEG,
-  SL_QUICK_COPY
+  SL_QUICK_COPY,
+  SL_QUICK_ADD_PRODUCT,
+  SL_QUICK_SUB_PRODUCT,
+  SL_QUICK_PRODUCT_SUB
 } sl_quick;
 
 /* An operation with its addresses: what a machine executes. */
@@ -104,7 +107,7 @@ static inline void sl_execute(const sl_instr *code, int32_t n) {
 static inline void sl_execute_one(const sl_instr *code, int32_t n) {
   for (const sl_instr *end = code + n; code < end; code++) {
     double *out = code->out;
-    const double *x = code->in[0], *y = code->in[1];
+    const double *x = code->in[0], *y = code->in[1], *z = code->in[2];
     switch (code->quick) {
       case SL_QUICK_ADD:
         *out = *x + *y;
@@ -126,6 +129,15 @@ static inline void sl_execute_one(const sl_instr *code, int32_t n) {
         break;
       case SL_QUICK_COPY:
         *out = *x;
+        break;
+      case SL_QUICK_ADD_PRODUCT:
+        *out = *x + *y * *z;
+        break;
+      case SL_QUICK_SUB_PRODUCT:
+        *out = *x - *y * *z;
+        break;
+      case SL_QUICK_PRODUCT_SUB:
+        *out = *y * *z - *x;
         break;
       default:
         code->fn(1, code->out, 1, code->in, code->step);

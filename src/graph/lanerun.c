@@ -22,6 +22,16 @@ void sl_lane_copy(sl_int n, void *out, sl_int so, const void *const *in,
 }
 
 static const struct {
+  sl_lane_fn *fn;
+  sl_quick quick;
+} quick_forms[] = {
+    {sl_lane_copy, SL_QUICK_COPY},
+    {sl_lane_add_product, SL_QUICK_ADD_PRODUCT},
+    {sl_lane_sub_product, SL_QUICK_SUB_PRODUCT},
+    {sl_lane_product_sub, SL_QUICK_PRODUCT_SUB},
+};
+
+static const struct {
   sl_lane lane;
   sl_quick quick;
 } quick_lanes[] = {
@@ -31,12 +41,17 @@ static const struct {
 };
 
 sl_quick sl_quick_of(sl_lane_fn *fn) {
+  for (size_t k = 0; k < sizeof quick_forms / sizeof *quick_forms; k++) {
+    if (fn == quick_forms[k].fn) {
+      return quick_forms[k].quick;
+    }
+  }
   for (size_t k = 0; k < sizeof quick_lanes / sizeof *quick_lanes; k++) {
     if (fn == sl_lane_get(quick_lanes[k].lane, SL_F64)) {
       return quick_lanes[k].quick;
     }
   }
-  return fn == sl_lane_copy ? SL_QUICK_COPY : SL_QUICK_NONE;
+  return SL_QUICK_NONE;
 }
 
 void sl_lanerun_free(sl_lanerun *r) {

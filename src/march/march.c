@@ -61,6 +61,16 @@ static void address(const machine *k, sl_instr *to, int i, int32_t v,
   to->step[i] = each;
 }
 
+/* The kernel of an operation, now that fixed values are known: the strong product
+** with a fixed first factor that is no zero is the plain one. */
+static sl_lane_fn *kernel_of(const machine *k, const sl_lop *op) {
+  int32_t v = op->in[0];
+  bool plain = op->fn == sl_lane_get(SL_LANE_mulz, SL_F64) &&
+               k->m->code->level[v] == SL_FIXED && k->cell[v] != 0.0 &&
+               k->cell[v] == k->cell[v];
+  return plain ? sl_lane_get(SL_LANE_mul, SL_F64) : op->fn;
+}
+
 static void write_code(machine *k, int odd) {
   const sl_march *m = k->m;
   const sl_lanecode *c = m->code;
@@ -68,8 +78,8 @@ static void write_code(machine *k, int odd) {
   for (int32_t i = c->nfixed; i < c->nop; i++, to++) {
     const sl_lop *op = &c->op[i];
     bool each = op->level == SL_EACH;
-    *to = (sl_instr){.fn = op->fn, .lanes = each ? 0 : 1,
-                     .quick = sl_quick_of(op->fn)};
+    *to = (sl_instr){.fn = kernel_of(k, op), .lanes = each ? 0 : 1};
+    to->quick = sl_quick_of(to->fn);
     to->out = each ? (void *)row_at(k, m->row[op->out], odd)
                    : &k->cell[op->out];
     for (int a = 0; a < op->nin; a++) {
