@@ -204,7 +204,8 @@ static int jit_call(lua_State *L) {
   const sl_tensor *input[DIRECT];
   boxed box[DIRECT];
   sl_tensor *out[DIRECT];
-  if (p == NULL || p->p == NULL || p->narg < 0 || !direct_arguments(L, p, n, input, box)) {
+  if (p == NULL || p->p == NULL || p->narg < 0 ||
+      !direct_arguments(L, p, n, input, box)) {
     lua_settop(L, n + 1);
     lua_getfield(L, 1, "slow");
     lua_insert(L, 1);

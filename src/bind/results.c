@@ -265,7 +265,10 @@ static sl_program *gradient_program(lua_State *L, sl_graph *g, sl_node x,
   return p;
 }
 
-enum { FEW_CAPTURES = 16 };
+enum {
+  FEW_CAPTURES = 16,
+  SMALL = 512 /* elements of a gradient that is allocated the short way */
+};
 
 /* Is the value on top, the only result, a 0-d float node of the trace, and is
 ** every captured value a Tensor? */
@@ -282,7 +285,8 @@ static bool plain_result(lua_State *L, int trace, int nresult,
          leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures);
 }
 
-/* Runs the program into a fresh tensor, left on top, and *value. */
+/* Runs the program into a fresh tensor like w, which is at 1, left on top, and
+** *value. */
 static void run_gradient(lua_State *L, sl_trace *t, const sl_tensor *w,
                          const sl_tensor **captures, sl_node x, sl_node y,
                          int kind, double *value) {
@@ -291,7 +295,9 @@ static void run_gradient(lua_State *L, sl_trace *t, const sl_tensor *w,
   sl_type type = {.dtype = (sl_dtype)t->g.node[y].dtype, .ndim = 0};
   sl_err err;
   sl_tensor_init(&scalar, &type, &room);
-  sl_tensor *grad = sl_newtensor(L, &w->type); /* first: see run_results */
+  sl_tensor *grad = sl_numel(&w->type) <= SMALL /* first: see run_results */
+                        ? sl_newsmall(L, &w->type, 1)
+                        : sl_newtensor(L, &w->type);
   sl_program *p = gradient_program(L, &t->g, x, y, kind);
   void *scratch = sl_workspace(L, sl_program_scratch(p));
   out[0] = kind == KIND_VALUE_AND_GRAD ? &scalar : grad;

@@ -1,8 +1,9 @@
 /* fuse.c: what runs together, and in what order. Element-wise nodes of one
 ** shape join the open group of that shape; a group is closed, that is put into
 ** the order, when something outside it needs one of its values. Open groups
-** therefore depend on closed ones only, and joining is always allowed.
-** MIT licence. */
+** therefore depend on closed ones only, and joining is always allowed. A sum or
+** extreme over the first or the last axes of what an open group computes is
+** taken in the same pass.  MIT licence. */
 #include <string.h>
 
 #include "graph/program.h"
@@ -23,6 +24,27 @@ typedef struct fuser {
 
 /* ---- closing ------------------------------------------------------------- */
 
+/* Does the group read the product of the last item as it is made? */
+static bool follows_product(const sl_program *p, const sl_group *g) {
+  int32_t k = p->nitem > 0 ? p->item[p->nitem - 1].node : -1;
+  sl_type t;
+  if (k < 0 || p->item[p->nitem - 1].group >= 0 ||
+      p->g.node[k].op != SL_OP_matmul || g->nfold > 0) {
+    return false;
+  }
+  sl_node_type(&p->g, k, &t);
+  bool reads = false;
+  for (int32_t i = 0; i < g->nread; i++) {
+    int32_t x = p->read[g->read + i];
+    if (x != k && p->slot[x].root == k) {
+      return false; /* a view mixes tiles */
+    }
+    reads = reads || x == k;
+  }
+  return reads && t.ndim == 2 && sl_dtype_isfloat(t.dtype) &&
+         sl_shape_eq(&t, &g->type);
+}
+
 /* Moves a group's lists to the program's and gives it its place in the order.
 ** Its number was fixed when it was opened. */
 static void close_group(fuser *f, int which) {
@@ -34,7 +56,6 @@ static void close_group(fuser *f, int which) {
   g->op = p->ngop;
   g->read = p->nread;
   for (int32_t i = 0; i < g->nop; i++) {
-    p->slot[o->op[i].node].item = p->nitem;
     o->op[i].out = (uint8_t)(g->nread + i); /* reads come first */
     for (int k = 0; k < o->op[i].nin; k++) {
       uint8_t v = o->op[i].in[k];
@@ -42,9 +63,22 @@ static void close_group(fuser *f, int which) {
     }
     p->gop[p->ngop++] = o->op[i];
   }
+  for (int i = 0; i < g->nfold; i++) {
+    g->fold[i].value = (uint8_t)(g->nread + g->fold[i].value);
+  }
   memcpy(p->read + p->nread, o->read, (size_t)g->nread * sizeof *o->read);
   p->nread += g->nread;
-  p->item[p->nitem++] = (sl_item){.node = -1, .group = number};
+  if (follows_product(p, g)) {
+    p->item[p->nitem - 1].group = number;
+  } else {
+    p->item[p->nitem++] = (sl_item){.node = -1, .group = number};
+  }
+  for (int32_t i = 0; i < g->nop; i++) {
+    p->slot[o->op[i].node].item = p->nitem - 1;
+  }
+  for (int i = 0; i < g->nfold; i++) {
+    p->slot[g->fold[i].node].item = p->nitem - 1;
+  }
   f->nopen--;
   memmove(o, o + 1, (size_t)(f->nopen - which) * sizeof *o);
 }
@@ -118,17 +152,23 @@ static sl_dtype kernel_dtype(const sl_graph *g, int32_t k) {
   return (sl_dtype)g->node[sl_node_in(g, k)[node->nin - 1]].dtype;
 }
 
-/* Operands are settled first: a view, or a value of another shape, is read from
-** memory. What remains is in memory or in the open group of this shape. */
+/* Is node x, if it is not in memory yet, a member of the open group of shape t?
+** Views are read from memory, and so are reductions. */
+static bool is_member(const fuser *f, int32_t x, const sl_type *t) {
+  int32_t group = f->p->slot[x].group;
+  int which = group >= 0 && f->p->slot[x].root == x ? find_open(f, group) : -1;
+  return which >= 0 && sl_shape_eq(&f->open[which].g.type, t) &&
+         sl_ops[f->p->g.node[x].op].cls == SL_MAP;
+}
+
 static void join(fuser *f, int32_t k) {
   const sl_graph *g = &f->p->g;
   const sl_gnode *node = &g->node[k];
   const sl_int *in = sl_node_in(g, k);
-  sl_type t, own;
+  sl_type own;
   sl_node_type(g, k, &own);
   for (int i = 0; i < node->nin; i++) {
-    sl_node_type(g, (sl_node)in[i], &t);
-    if (f->p->slot[in[i]].root != in[i] || !sl_shape_eq(&t, &own)) {
+    if (!is_member(f, (int32_t)in[i], &own)) {
       settle(f, (int32_t)in[i]);
     }
   }
@@ -140,6 +180,70 @@ static void join(fuser *f, int32_t k) {
   }
   f->p->slot[k].group = f->p->slot[o->op[0].node].group;
   o->op[o->g.nop++] = op;
+}
+
+/* ---- reductions ---------------------------------------------------------- */
+
+enum { COLUMNS = SL_FOLD_WIDTH }; /* kept elements of an outer sweep, at most */
+
+/* The sweep that drops the axes in `mask`, and the two extents. */
+static sl_sweep sweep_of(const sl_type *t, uint32_t mask, sl_int *outer,
+                         sl_int *inner) {
+  int n = t->ndim, first = 0, last = 0;
+  while (first < n && (mask >> first & 1)) {
+    first++;
+  }
+  while (last < n && (mask >> (n - 1 - last) & 1)) {
+    last++;
+  }
+  bool is_last = mask == ((1u << n) - 1) - ((1u << (n - last)) - 1);
+  bool is_first = mask == (1u << first) - 1;
+  if (!is_last && !is_first) {
+    return SL_SWEEP_NONE;
+  }
+  int at = is_last ? n - last : first; /* axes before it are outer */
+  *outer = *inner = 1;
+  for (int a = 0; a < n; a++) {
+    *(a < at ? outer : inner) *= t->shape[a];
+  }
+  return is_last ? SL_SWEEP_INNER : SL_SWEEP_OUTER;
+}
+
+static sl_fold fold_kind(int op) {
+  return op == SL_OP_sum    ? SL_FOLD_SUM
+         : op == SL_OP_amax ? SL_FOLD_MAX
+                            : SL_FOLD_MIN;
+}
+
+/* Takes reduction k along with the group that computes its operand, if that is
+** open and swept the same way. */
+static bool join_fold(fuser *f, int32_t k) {
+  sl_program *p = f->p;
+  int32_t x = (int32_t)sl_node_in(&p->g, k)[0];
+  sl_type t;
+  sl_int outer = 1, inner = 1;
+  sl_node_type(&p->g, x, &t);
+  if (!sl_dtype_isfloat(t.dtype) || !is_member(f, x, &t)) {
+    return false;
+  }
+  sl_sweep sweep = sweep_of(&t, (uint32_t)sl_node_attr(&p->g, k)[0], &outer,
+                            &inner);
+  open_group *o = &f->open[find_open(f, p->slot[x].group)];
+  bool same = o->g.sweep == SL_SWEEP_NONE ||
+              (o->g.sweep == sweep && o->g.outer == outer &&
+               o->g.inner == inner);
+  if (sweep == SL_SWEEP_NONE || !same || o->g.nfold == SL_GROUP_FOLDS ||
+      (sweep == SL_SWEEP_OUTER && inner > COLUMNS)) {
+    return false;
+  }
+  o->g.sweep = sweep;
+  o->g.outer = outer;
+  o->g.inner = inner;
+  o->g.fold[o->g.nfold++] =
+      (sl_gfold){.node = k, .kind = (uint8_t)fold_kind(p->g.node[k].op),
+                 .value = value_of(f, o, x) & 0x7f};
+  p->slot[k].group = p->slot[x].group;
+  return true;
 }
 
 /* ---- the walk ------------------------------------------------------------ */
@@ -162,6 +266,8 @@ static void place_in_order(fuser *f, int32_t k) {
     f->p->slot[k].item = f->p->slot[k].place == SL_AT_LEAF ? -1 : 0;
   } else if (sl_ops[node->op].cls == SL_MAP && sl_numel(&t) > 0) {
     join(f, k);
+  } else if (sl_ops[node->op].cls == SL_REDUCE && join_fold(f, k)) {
+    return;
   } else if (f->p->slot[k].place != SL_AT_NONE) {
     run_alone(f, k);
   }
@@ -177,6 +283,9 @@ static void assign_rows(const sl_program *p, sl_group *g) {
     for (int k = 0; k < op[i].nin; k++) {
       last[op[i].in[k]] = i;
     }
+  }
+  for (int i = 0; i < g->nfold; i++) {
+    last[g->fold[i].value] = g->nop; /* read when all is done */
   }
   for (int v = 0; v < SL_GROUP_VALUES; v++) {
     g->row[v] = -1;

@@ -55,8 +55,9 @@ typedef struct sl_lanecode {
 
 /* sl_lanecode_make: the lane program of outs, at most `most` operations; inputs
 ** and then captures have the levels given. NULL: all SL_FIXED, for one run, and
-** then no more operations than are quicker so. *code is NULL, with SL_OK, when the graph cannot be written out so: other dtypes, too large,
-** or an operation without element form. */
+** then no more operations than are quicker so. *code is NULL, with SL_OK, when
+** the graph cannot be written out so: other dtypes, too large, or an operation
+** without element form. */
 sl_status sl_lanecode_make(sl_lanecode **code, const sl_graph *g, int nout,
                            const sl_node *outs, const sl_level *level,
                            sl_int most, sl_err *err);

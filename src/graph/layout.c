@@ -102,7 +102,8 @@ static void note_readers(sl_program *p) {
 ** them reads memory. */
 static void keep_in_lanes(sl_program *p) {
   for (int32_t k = 0; k < p->g.nnode; k++) {
-    if (p->slot[k].group >= 0) {
+    bool member = sl_ops[p->g.node[k].op].cls == SL_MAP; /* no reduction */
+    if (p->slot[k].group >= 0 && member) {
       p->slot[k].place = SL_AT_LANE;
     }
   }

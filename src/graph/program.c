@@ -237,9 +237,13 @@ static sl_status run_item(const sl_program *p, const frame *f, int32_t i,
                           sl_err *err) {
   SL_TRY(sl_poll(err, "run"));
   const sl_item *item = &p->item[i];
-  return item->group >= 0
-             ? sl_group_run(p, &p->group[item->group], p->desc, err)
-             : run_node(p, f, item->node, err);
+  if (item->group < 0) {
+    return run_node(p, f, item->node, err);
+  }
+  const sl_group *g = &p->group[item->group];
+  return item->node < 0
+             ? sl_group_run(p, g, p->desc, err)
+             : sl_group_run_product(p, g, item->node, p->desc, err);
 }
 
 /* Results that are leaves, views or listed twice are copied at the end. */

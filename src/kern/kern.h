@@ -87,6 +87,9 @@ void sl_kern_cumsum(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
 ** Softmax: out may be x. logsumexp: out is one element. (softmax.c) */
 void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
                      sl_int s);
+/* The same for `rows` rows of n elements that lie one after the other. */
+void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
+                          const void *x);
 void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
                        sl_int s);
 
@@ -111,6 +114,16 @@ typedef struct sl_matrix {
 sl_status sl_kern_gemm(sl_dtype d, sl_int m, sl_int n, sl_int k,
                        const sl_matrix *c, const sl_matrix *a,
                        const sl_matrix *b, bool parallel, sl_err *err);
+/* The same, and then(ctx, i, m, j, n) for each tile of c when it is done, rows
+** i .. i + m and columns j .. j + n, by the thread that made it: what is done
+** with a tile finds it in the cache. *called is false, and nothing was called,
+** when the product was not made in tiles. */
+typedef void sl_tile_fn(void *ctx, sl_int i, sl_int m, sl_int j, sl_int n);
+sl_status sl_kern_gemm_then(sl_dtype d, sl_int m, sl_int n, sl_int k,
+                            const sl_matrix *c, const sl_matrix *a,
+                            const sl_matrix *b, bool parallel,
+                            sl_tile_fn *then, void *ctx, bool *called,
+                            sl_err *err);
 /* Would sl_kern_gemm use more than one tile? */
 bool sl_kern_gemm_tiles(sl_int m, sl_int n, sl_int k);
 

@@ -7,8 +7,6 @@
 #include "tensor/tensor.h"
 
 #define SL_NEST_OPS 4
-#define SL_NEST_CHUNK 16384 /* elements of one task */
-#define SL_NEST_SERIAL 32768 /* up to here one thread does all */
 
 typedef struct sl_nest {
   int nops, ndim; /* ndim >= 1 */
