@@ -340,10 +340,38 @@ function Compiled:slow(...)
   return results(t, t.program:run(leaves), 1)
 end
 
---- program(f): the program of f last run, whose stats() tell where its time
---- goes; nil before the first call
+local Stats = {__name = "stats"}
+
+function Stats:__tostring()
+  local total = 0
+  for _, step in ipairs(self.steps) do
+    total = total + step.seconds
+  end
+  local lines = {("%d runs, %d bytes of scratch, %.3g us a run")
+    :format(self.runs, self.scratch, total * 1e6)}
+  lines[2] = "     time us  share  Mflop    MB  step"
+  for i, step in ipairs(self.steps) do
+    lines[i + 2] = ("%3d %8.2f %5.1f%% %6.3f %5.2f  %s"):format(i,
+      step.seconds * 1e6, total > 0 and 100 * step.seconds / total or 0,
+      step.flops / 1e6, step.bytes / 1e6, step.what)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- program(f): the program of f last run; print it to see its plan; nil before
+--- the first call
 function Compiled:program()
   return self.last
+end
+
+--- stats(f): what the program last run costs, step by step: {runs =, scratch =,
+--- steps = {{what =, flops =, bytes =, seconds =}, ...}}. Seconds are the mean
+--- of the first runs and of every sixteenth after them. print it for a table.
+function Compiled:stats()
+  if self.last == nil then
+    core.fail("stats: the function has not been called yet")
+  end
+  return setmetatable(self.last:stats(), Stats)
 end
 
 function Compiled:__tostring()

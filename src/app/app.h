@@ -22,7 +22,7 @@ typedef struct app_options {
 ** when all is well. */
 int app_options_read(app_options *o, int argc, char **argv);
 /* app_usage: the complaint about argv's word `bad` and the list of options. */
-void app_usage(const char *bad);
+void app_usage(char **word);
 void app_help(void);
 /* The words of a banner: app_about is one line on Saddle and its libraries. */
 void app_banner(void);

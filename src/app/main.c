@@ -85,7 +85,7 @@ static int protected_main(lua_State *L) {
   app_options o;
   int bad = app_options_read(&o, argc, argv);
   if (bad != 0) {
-    app_usage(argv[bad]);
+    app_usage(argv + bad);
     return 0;
   }
   if (o.help || o.about) {
@@ -98,6 +98,11 @@ static int protected_main(lua_State *L) {
   }
   if (o.threads > 0) {
     sl_threads_set(o.threads, NULL);
+  }
+  sl_err err;
+  if (sl_threads_start(&err) != SL_OK) {
+    app_complain(err.msg);
+    return 0;
   }
   open_libraries(L, &o);
   set_arg(L, argv, argc, o.script);

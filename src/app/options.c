@@ -133,14 +133,23 @@ int app_options_read(app_options *o, int argc, char **argv) {
   return 0;
 }
 
-void app_usage(const char *bad) {
-  const char *name = app_name != NULL ? app_name : "saddle";
+/* `--seed x` as it was written, and which numbers are meant. */
+static void complain_number(const char *name, char **word) {
+  bool threads = strncmp(*word, "--threads", 9) == 0;
+  bool apart = strchr(*word, '=') == NULL && word[1] != NULL;
+  fprintf(stderr, "%s: '%s%s%s' needs a whole number%s\n", name, *word,
+          apart ? " " : "", apart ? word[1] : "",
+          threads ? " from 1 to 1024" : " of 64 bits");
+}
+
+void app_usage(char **word) {
+  const char *name = app_name != NULL ? app_name : "saddle", *bad = *word;
   bool lacks = bad[1] == 'e' || bad[1] == 'l';
   bool number = strncmp(bad, "--seed", 6) == 0 ||
                 strncmp(bad, "--threads", 9) == 0;
   fflush(stdout);
   if (number) {
-    fprintf(stderr, "%s: '%s' needs a whole number in range\n", name, bad);
+    complain_number(name, word);
   } else if (lacks) {
     fprintf(stderr, "%s: '%s' needs argument\n", name, bad);
   } else {

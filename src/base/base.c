@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "base/base.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -189,17 +190,44 @@ void sl_guard_set(int depth) { atomic_store(&guard_depth, depth); }
 
 /* ---- threads, time, version ---------------------------------------------- */
 
+enum { MAX_THREADS = 1024 };
+
 static int thread_count; /* 0: not asked yet */
 
-int sl_threads_default(void) {
-  const char *text = getenv("SADDLE_THREADS");
-  int n = text != NULL ? atoi(text) : 0;
-  if (n >= 1) {
-    return n;
-  }
+int sl_processors(void) {
   cpu_set_t set;
-  n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   return n >= 1 ? n : 1;
+}
+
+/* SADDLE_THREADS: 0 where it is not set or empty, -1 where it is no whole
+** number in range. */
+static int threads_wanted(const char *text) {
+  if (text == NULL || *text == '\0') {
+    return 0;
+  }
+  char *end;
+  errno = 0;
+  long n = strtol(text, &end, 10);
+  bool good = errno == 0 && end != text && *end == '\0';
+  return good && n >= 1 && n <= MAX_THREADS ? (int)n : -1;
+}
+
+sl_status sl_threads_start(sl_err *err) {
+  const char *text = getenv("SADDLE_THREADS");
+  if (thread_count == 0 && threads_wanted(text) < 0) {
+    return sl_fail(err, SL_EARG,
+                   "SADDLE_THREADS: expected a whole number from 1 to %d, got "
+                   "'%.100s'",
+                   MAX_THREADS, text);
+  }
+  sl_threads();
+  return SL_OK;
+}
+
+int sl_threads_default(void) {
+  int n = threads_wanted(getenv("SADDLE_THREADS"));
+  return n >= 1 ? n : sl_processors();
 }
 
 int sl_threads(void) {
@@ -210,8 +238,9 @@ int sl_threads(void) {
 }
 
 sl_status sl_threads_set(int n, sl_err *err) {
-  if (n < 1 || n > 1024) {
-    return sl_fail(err, SL_EARG, "threads: expected 1 to 1024, got %d", n);
+  if (n < 1 || n > MAX_THREADS) {
+    return sl_fail(err, SL_EARG, "threads: expected 1 to %d, got %d",
+                   MAX_THREADS, n);
   }
   thread_count = n;
   return SL_OK;

@@ -70,11 +70,15 @@ sl_status sl_poll(sl_err *err, const char *where);
 int sl_guard(void);
 void sl_guard_set(int depth);
 
-/* Thread count for OpenMP regions; at least 1. sl_threads_default reads
-** SADDLE_THREADS, else the number of processors this process may use. */
+/* Thread count of OpenMP regions and of large LAPACK calls; at least 1. Unless
+** set, it is sl_threads_default: SADDLE_THREADS, else the number of processors
+** this process may use. sl_threads_start, called once at the start, refuses a
+** SADDLE_THREADS that is no number (SL_EARG) unless the count is set already. */
 int sl_threads(void);
 sl_status sl_threads_set(int n, sl_err *err);
+sl_status sl_threads_start(sl_err *err);
 int sl_threads_default(void);
+int sl_processors(void);
 
 /* sl_clock: monotonic seconds. */
 double sl_clock(void);

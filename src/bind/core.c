@@ -36,6 +36,8 @@ int luaopen_saddle_core(lua_State *L) {
   /* OpenBLAS's own threads change the last bits of its results; ours, spread
   ** over tiles fixed by shape, do not. */
   openblas_set_num_threads(1);
+  sl_err err;
+  sl_try(L, sl_threads_start(&err), &err);
   find_luadir(L);
   luaL_newlib(L, functions);
   for (const luaL_Reg *m = modules; m->name != NULL; m++) {

@@ -101,7 +101,7 @@ static int system_cpu(lua_State *L) {
   lua_setfield(L, -2, "blas");
   lua_pushstring(L, openblas_get_corename());
   lua_setfield(L, -2, "kernel");
-  lua_pushinteger(L, sl_threads_default());
+  lua_pushinteger(L, sl_processors());
   lua_setfield(L, -2, "processors");
   return 1;
 }

@@ -97,6 +97,37 @@ void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
   }
 }
 
+/* Short rows one after the other: the exponentials of many rows are one loop.
+** The bits are those of sl_kern_softmax on each. */
+#define ROWS(T)                                                             \
+  static __attribute__((noinline)) void rows_##T(sl_int rows, sl_int n,     \
+                                                 T *out, const T *x) {      \
+    for (sl_int r = 0; r < rows; r++) {                                     \
+      const T m = max_##T(n, x + r * n, 1);                                 \
+      for (sl_int k = r * n; k < (r + 1) * n; k++) {                        \
+        out[k] = x[k] - m;                                                  \
+      }                                                                     \
+    }                                                                       \
+    exps_##T(rows * n, out, 1, out, 1, 0);                                  \
+    for (sl_int r = 0; r < rows; r++) {                                     \
+      const double sum = pairwise_##T(n, out + r * n, 1);                   \
+      for (sl_int k = r * n; k < (r + 1) * n; k++) {                        \
+        out[k] = (T)((double)out[k] / sum);                                 \
+      }                                                                     \
+    }                                                                       \
+  }
+ROWS(double)
+ROWS(float)
+
+void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
+                          const void *x) {
+  if (d == SL_F32) {
+    rows_float(rows, n, out, x);
+  } else {
+    rows_double(rows, n, out, x);
+  }
+}
+
 /* log sum exp(x[k*s] - m), the tree of leaves as in pairwise_T, the terms made
 ** leaf by leaf. */
 #define SUMEXP(T)                                                           \

@@ -22,8 +22,17 @@ sl_status sl_bag_ready(const sl_bag *bag, const char *what, sl_err *err) {
   return sl_poll(err, what);
 }
 
+sl_status sl_bag_lapack(sl_bag *bag, sl_int m, sl_int n, const char *what,
+                        sl_err *err) {
+  SL_TRY(sl_bag_ready(bag, what, err));
+  bag->raised = sl_blas_raise(m, n);
+  return SL_OK;
+}
+
 sl_status sl_bag_close(sl_bag *bag, sl_status status, const char *what,
                        sl_err *err) {
+  sl_blas_lower(bag->raised);
+  bag->raised = false;
   for (int i = 0; i < bag->count; i++) {
     sl_free(bag->block[i]);
   }

@@ -8,6 +8,19 @@ static sl_status diverged(const char *what, lapack_int info, sl_err *err) {
                  what, (int)info);
 }
 
+/* Eigenvalues alone of matrices beyond the cache: the reduction in two stages
+** is made of matrix products, the usual one of matrix-vector products. */
+enum { TWO_STAGES = 3500 };
+
+static lapack_int eigh_call(sl_dtype d, lapack_int n, void *A, void *w,
+                            bool vectors) {
+  if (!vectors && n >= TWO_STAGES) {
+    return SL_LAPACK(d, syevd_2stage, LAPACK_COL_MAJOR, 'N', 'L', n, A, n, w);
+  }
+  return SL_LAPACK(d, syevd, LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', n, A,
+                   n, w);
+}
+
 static sl_status eigh_one(void *A, void *w, sl_mat a, bool vectors,
                           sl_err *err) {
   lapack_int n = (lapack_int)a.n;
@@ -15,8 +28,7 @@ static sl_status eigh_one(void *A, void *w, sl_mat a, bool vectors,
   if (n == 0) {
     return SL_OK;
   }
-  lapack_int info = SL_LAPACK(a.dtype, syevd, LAPACK_COL_MAJOR,
-                              vectors ? 'V' : 'N', 'L', n, A, n, w);
+  lapack_int info = eigh_call(a.dtype, n, A, w, vectors);
   SL_TRY(sl_info("eigh", info, err));
   return info > 0 ? diverged("eigh", info, err) : SL_OK;
 }
@@ -28,7 +40,7 @@ sl_status sl_eigh(sl_tensor *w, sl_tensor *V, const sl_tensor *a,
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, a->type.dtype, n, n);
   void *values = sl_bag_take(&bag, a->type.dtype, n, 1);
-  sl_status status = sl_bag_ready(&bag, "eigh", err);
+  sl_status status = sl_bag_lapack(&bag, n, n, "eigh", err);
   for (sl_int k = 0; status == SL_OK && k < count; k++) {
     status = eigh_one(A, values, sl_mat_at(a, k), V != NULL, err);
     if (status == SL_OK) {
@@ -72,7 +84,7 @@ sl_status sl_eig(sl_tensor *w_re, sl_tensor *w_im, sl_tensor *V_re,
   void *A = sl_bag_take(&bag, d, n, n), *re = sl_bag_take(&bag, d, n, 1);
   void *im = sl_bag_take(&bag, d, n, 1), *V = sl_bag_take(&bag, d, n, n);
   void *V2 = sl_bag_take(&bag, d, n, n);
-  sl_status status = sl_bag_ready(&bag, "eig", err);
+  sl_status status = sl_bag_lapack(&bag, n, n, "eig", err);
   if (status == SL_OK) {
     status = sl_mat_load(A, sl_mat_at(a, 0), "eig: a", err);
   }
@@ -130,7 +142,7 @@ sl_status sl_svd(sl_tensor *U, sl_tensor *s, sl_tensor *Vt, const sl_tensor *a,
                 .Vt = sl_bag_take(&bag, d, k, n),
                 .super = sl_bag_take(&bag, d, k, 1),
                 .vectors = U != NULL};
-  sl_status status = sl_bag_ready(&bag, "svd", err);
+  sl_status status = sl_bag_lapack(&bag, m, n, "svd", err);
   for (sl_int i = 0; status == SL_OK && i < sl_mat_count(a); i++) {
     status = svd_one(&w, sl_mat_at(a, i), err);
     if (status != SL_OK) {

@@ -24,7 +24,7 @@ sl_status sl_qr(sl_tensor *Q, sl_tensor *R, const sl_tensor *a, sl_err *err) {
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, d, m, n), *tau = sl_bag_take(&bag, d, k, 1);
   void *R0 = sl_bag_take(&bag, d, m, n);
-  sl_status status = sl_bag_ready(&bag, "qr", err);
+  sl_status status = sl_bag_lapack(&bag, m, n, "qr", err);
   if (status == SL_OK) {
     status = sl_mat_load(A, sl_mat_at(a, 0), "qr: a", err);
   }
@@ -67,7 +67,7 @@ sl_status sl_chol(sl_tensor *L, const sl_tensor *a, sl_err *err) {
   sl_int n = a->type.shape[a->type.ndim - 1];
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, a->type.dtype, n, n);
-  sl_status status = sl_bag_ready(&bag, "chol", err);
+  sl_status status = sl_bag_lapack(&bag, n, n, "chol", err);
   for (sl_int k = 0; status == SL_OK && k < sl_mat_count(a); k++) {
     status = chol_one(A, sl_mat_at(a, k), err);
     if (status == SL_OK) {
@@ -117,7 +117,7 @@ sl_status sl_lu(sl_tensor *perm, sl_tensor *L, sl_tensor *U, sl_tensor *packed,
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, d, m, n), *copy = sl_bag_take(&bag, d, m, n);
   lapack_int *pivot = sl_bag_ints(&bag, k);
-  sl_status status = sl_bag_ready(&bag, "lu", err);
+  sl_status status = sl_bag_lapack(&bag, m, n, "lu", err);
   if (status == SL_OK) {
     status = sl_mat_load(A, sl_mat_at(a, 0), "lu: a", err);
   }
@@ -186,7 +186,7 @@ static sl_status determinants(const char *what, sl_tensor *out,
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, d, n, n);
   lapack_int *pivot = sl_bag_ints(&bag, n);
-  sl_status status = sl_bag_ready(&bag, what, err);
+  sl_status status = sl_bag_lapack(&bag, n, n, what, err);
   for (sl_int k = 0; status == SL_OK && k < sl_mat_count(a); k++) {
     status = sl_mat_load(A, sl_mat_at(a, k), what, err);
     if (status == SL_OK && n > 0) {

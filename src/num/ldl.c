@@ -1,60 +1,11 @@
-/* ldl.c: symmetric indefinite factorisation and inertia. The panel loop of
-** LAPACK's sytrf is written out here over its own panel routines, lasyf and
-** sytf2, so that Ctrl-C is heard between panels.
-** source: Bunch & Kaufman 1977; LAPACK 3; Sylvester's law of inertia.
-** MIT licence. */
+/* ldl.c: symmetric indefinite factorisation and inertia, both read from the
+** factors that sytrf.inc computes.
+** source: Bunch & Kaufman 1977; Sylvester's law of inertia.  MIT licence. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "num/dense.h"
-
-enum { PANEL = 48 }; /* 32 to 64 measured equal within a tenth */
-
-/* Fortran's panel routines: the last argument is the length of uplo. */
-void dlasyf_(const char *uplo, const lapack_int *n, const lapack_int *nb,
-             lapack_int *kb, double *a, const lapack_int *lda, lapack_int *ipiv,
-             double *w, const lapack_int *ldw, lapack_int *info, size_t len);
-void slasyf_(const char *uplo, const lapack_int *n, const lapack_int *nb,
-             lapack_int *kb, float *a, const lapack_int *lda, lapack_int *ipiv,
-             float *w, const lapack_int *ldw, lapack_int *info, size_t len);
-void dsytf2_(const char *uplo, const lapack_int *n, double *a,
-             const lapack_int *lda, lapack_int *ipiv, lapack_int *info,
-             size_t len);
-void ssytf2_(const char *uplo, const lapack_int *n, float *a,
-             const lapack_int *lda, lapack_int *ipiv, lapack_int *info,
-             size_t len);
-
-/* Factors the first columns of the n x n trailing part at a; how many. */
-static lapack_int panel(sl_dtype d, lapack_int n, void *a, lapack_int lda,
-                        lapack_int *pivot, void *w) {
-  lapack_int nb = PANEL, done = n, info = 0;
-  if (n > PANEL && d == SL_F64) {
-    dlasyf_("L", &n, &nb, &done, a, &lda, pivot, w, &lda, &info, 1);
-  } else if (n > PANEL) {
-    slasyf_("L", &n, &nb, &done, a, &lda, pivot, w, &lda, &info, 1);
-  } else if (d == SL_F64) {
-    dsytf2_("L", &n, a, &lda, pivot, &info, 1);
-  } else {
-    ssytf2_("L", &n, a, &lda, pivot, &info, 1);
-  }
-  return done; /* info > 0 only says that D has an exact zero */
-}
-
-/* A (column-major, lower triangle) becomes its factors, LAPACK's way. */
-static sl_status factor(const char *what, sl_dtype d, lapack_int n, void *A,
-                        lapack_int *pivot, void *w, sl_err *err) {
-  for (lapack_int k = 0; k < n;) {
-    SL_TRY(sl_poll(err, what));
-    char *at = (char *)A + (k + (sl_int)k * n) * sl_dtype_size(d);
-    lapack_int done = panel(d, n - k, at, n, pivot + k, w);
-    for (lapack_int i = k; i < k + done; i++) {
-      pivot[i] += pivot[i] > 0 ? k : -k;
-    }
-    k += done;
-  }
-  return SL_OK;
-}
 
 static void swap_rows(sl_dtype d, void *A, sl_int n, sl_int r, sl_int s,
                       sl_int columns) {
@@ -106,14 +57,15 @@ static sl_status begin(const char *what, sl_bag *bag, const sl_tensor *a,
   lapack_int n = (lapack_int)a->type.shape[1];
   *A = sl_bag_take(bag, d, n, n);
   *pivot = sl_bag_ints(bag, n);
-  void *w = sl_bag_take(bag, d, n, PANEL);
+  void *w = sl_bag_take(bag, d, n, SL_SYTRF_PANEL);
   SL_TRY(sl_bag_ready(bag, what, err));
   SL_TRY(sl_mat_load(*A, sl_mat_at(a, 0), what, err));
   for (sl_int i = 0; shift != 0 && i < n; i++) {
     sl_int at = i + i * n;
     sl_scratch_set(d, *A, at, sl_scratch_get(d, *A, at) - shift);
   }
-  return factor(what, d, n, *A, *pivot, w, err);
+  return d == SL_F32 ? sl_sytrf_f32(what, n, *A, *pivot, w, err)
+                     : sl_sytrf_f64(what, n, *A, *pivot, w, err);
 }
 
 sl_status sl_ldl(sl_tensor *L, sl_tensor *D, sl_tensor *perm,
@@ -174,13 +126,18 @@ static sl_status signs(sl_int count[3], const sl_tensor *a, double shift,
 
 /* The Frobenius norm of a - shift I, scaled by its largest entry. */
 static double size_of(const sl_tensor *a, double shift) {
-  sl_int n = a->type.shape[1];
+  sl_mat m = sl_mat_at(a, 0);
   double top = 0, sum = 0;
   for (int pass = 0; pass < 2; pass++) {
-    for (sl_int k = 0; k < n * n; k++) {
-      double x = fabs(sl_get(a, k) - (k % (n + 1) == 0 ? shift : 0));
-      top = pass == 0 ? fmax(top, x) : top;
-      sum += pass == 1 && top > 0 ? x / top * (x / top) : 0;
+    for (sl_int i = 0; i < m.n; i++) {
+      double part = 0;
+      for (sl_int j = 0; j < m.n; j++) {
+        double x = sl_scratch_get(m.dtype, m.p, i * m.rs + j * m.cs);
+        x = fabs(x - (i == j ? shift : 0));
+        top = pass == 0 && x > top ? x : top;
+        part += pass == 1 && top > 0 ? x / top * (x / top) : 0;
+      }
+      sum += part;
     }
   }
   return top * sqrt(sum);

@@ -58,7 +58,7 @@ sl_status sl_lstsq(sl_tensor *x, sl_int *rank, sl_tensor *s, const sl_tensor *a,
   sl_bag bag = {0};
   void *A = sl_bag_take(&bag, d, m, n), *B = sl_bag_take(&bag, d, tall, k);
   void *sv = sl_bag_take(&bag, d, tall, 1);
-  sl_status status = sl_bag_ready(&bag, "lstsq", err);
+  sl_status status = sl_bag_lapack(&bag, m, n, "lstsq", err);
   if (status == SL_OK) {
     status = sl_mat_load(A, sl_mat_at(a, 0), "lstsq: a", err);
   }

@@ -1,8 +1,10 @@
 /* mat.c: matrices of batched tensors, copied between any strides and the
-** column-major scratch of LAPACK. Copies go by 32 x 32 squares, so that a
+** column-major scratch of LAPACK; and the threads of its larger calls. Copies go by 32 x 32 squares, so that a
 ** transposing copy touches whole cache lines.  MIT licence. */
 #include "tensor/mat.h"
 
+#include <cblas.h>
+#include <omp.h>
 #include <string.h>
 
 enum { SQUARE = 32 };
@@ -151,4 +153,23 @@ void *sl_mat_scratch(sl_dtype d, sl_int a, sl_int b) {
     return NULL;
   }
   return sl_malloc_aligned(bytes > 0 ? bytes : 64);
+}
+
+/* ---- threads of OpenBLAS ------------------------------------------------- */
+
+/* Below SL_LAPACK_WIDE its threads wait for each other most of the time: two
+** take as long as one at n = 500 (LU), two thirds of it at n = 1000. */
+bool sl_blas_raise(sl_int m, sl_int n) {
+  double work = (double)m * (double)n * (double)least(m, n);
+  if (work < SL_LAPACK_WIDE || sl_threads() == 1 || omp_in_parallel()) {
+    return false;
+  }
+  openblas_set_num_threads(sl_threads());
+  return true;
+}
+
+void sl_blas_lower(bool raised) {
+  if (raised) {
+    openblas_set_num_threads(1);
+  }
 }

@@ -54,4 +54,13 @@ void sl_mat_store(sl_mat out, const void *src, sl_int ld);
 ** NULL when memory runs out. Freed with sl_free. */
 void *sl_mat_scratch(sl_dtype d, sl_int a, sl_int b);
 
+/* sl_blas_raise: before LAPACK calls on m x n matrices: OpenBLAS takes
+** sl_threads() threads if that pays, that is from m n min(m, n) = SL_LAPACK_WIDE
+** on (n = 1000 for a square) and outside a parallel region; else it stays on
+** one. Returns what sl_blas_lower is to be given after them. The one exception
+** to "the same bits for any number of threads". */
+#define SL_LAPACK_WIDE 1e9
+bool sl_blas_raise(sl_int m, sl_int n);
+void sl_blas_lower(bool raised);
+
 #endif

@@ -96,6 +96,7 @@ sl_status sl_solve(sl_tensor *x, const sl_tensor *a, const sl_tensor *b,
     status = sl_fail(err, SL_ENOMEM, "solve: no memory for %lld x %lld",
                      (long long)n, (long long)n);
   }
+  bool raised = status == SL_OK && sl_blas_raise(n, n);
   for (sl_int i = 0; status == SL_OK && i < sl_mat_count(a); i++) {
     status = sl_poll(err, "solve");
     if (status == SL_OK) {
@@ -103,6 +104,7 @@ sl_status sl_solve(sl_tensor *x, const sl_tensor *a, const sl_tensor *b,
                          trans, err);
     }
   }
+  sl_blas_lower(raised);
   sl_temp_give(w.a);
   sl_temp_give(w.b);
   sl_temp_give(w.pivot);

@@ -149,6 +149,27 @@ Test(base, the_environment_sets_the_default_of_threads) {
   cr_assert_geq(sl_threads_default(), 1);
 }
 
+Test(base, a_bad_count_in_the_environment_is_refused_once) {
+  sl_err err;
+  const char *bad[] = {"abc", "0", "-1", "1e9", "2x", "1025", "1.5",
+                       "99999999999999999999"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    setenv("SADDLE_THREADS", bad[i], 1);
+    cr_assert_eq(sl_threads_start(&err), SL_EARG, "%s", bad[i]);
+    cr_assert(strstr(err.msg, "SADDLE_THREADS: expected a whole number from 1 "
+                              "to 1024, got '"));
+    cr_assert(strstr(err.msg, bad[i]));
+  }
+  setenv("SADDLE_THREADS", "", 1); /* as if it were not set */
+  cr_assert_eq(sl_threads_default(), sl_processors());
+  setenv("SADDLE_THREADS", "1024", 1);
+  cr_assert_eq(sl_threads_start(&err), SL_OK);
+  cr_assert_eq(sl_threads(), 1024);
+  setenv("SADDLE_THREADS", "abc", 1); /* too late to matter */
+  cr_assert_eq(sl_threads_start(&err), SL_OK);
+  cr_assert_eq(sl_threads(), 1024);
+}
+
 Test(base, the_clock_does_not_run_backwards) {
   double last = sl_clock();
   for (int i = 0; i < 1000; i++) {

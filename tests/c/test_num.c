@@ -1,6 +1,9 @@
 /* test_num.c: dense linear algebra against identities, theory and independent
 ** computation.  MIT licence. */
+#include <cblas.h>
+
 #include "nums.h"
+#include "tensor/mat.h"
 
 TestSuite(num, .fini = free_owned);
 
@@ -234,6 +237,98 @@ Test(num, ldl_rebuilds_and_inertia_counts) {
   cr_assert_eq(count[0], 4);
   cr_assert_eq(count[1], 8);
   cr_assert_eq(count[2], 8);
+}
+
+/* Several panels and tiles: bits on one and three threads, the signs from an
+** independent count. Both precisions. */
+static void compare_threads(sl_dtype d, sl_int n) {
+  sl_err err = {0};
+  sl_tensor a = symmetric(d, n), w = make(d, 1, n, 0);
+  sl_tensor L[2], D[2], perm = make(SL_I64, 1, n, 0);
+  for (int k = 0; k < 2; k++) {
+    OK(sl_threads_set(k == 0 ? 1 : 3, &err));
+    L[k] = make(d, 2, n, n);
+    D[k] = make(d, 2, n, n);
+    OK(sl_ldl(&L[k], &D[k], &perm, &a, &err));
+  }
+  size_t bytes = (size_t)(n * n * sl_dtype_size(d));
+  cr_assert_eq(memcmp(L[0].data, L[1].data, bytes), 0);
+  cr_assert_eq(memcmp(D[0].data, D[1].data, bytes), 0);
+  OK(sl_eigh(&w, NULL, &a, &err));
+  sl_int under = 0, count[3];
+  for (sl_int i = 0; i < n; i++) {
+    under += sl_get(&w, i) < 0.25;
+  }
+  OK(sl_inertia(count, &a, 0.25, 0, &err));
+  cr_assert_eq(count[0], under);
+  cr_assert_eq(count[2], n - under);
+}
+
+Test(num, ldl_has_the_same_bits_on_one_and_three_threads) {
+  compare_threads(SL_F64, 700);
+  compare_threads(SL_F32, 500);
+}
+
+/* OpenBLAS is given threads for large calls alone, and loses them again, after
+** a failure too. */
+Test(num, lapack_raises_the_threads_for_its_own_duration) {
+  sl_err err = {0};
+  sl_int n = 1000;
+  openblas_set_num_threads(1);
+  OK(sl_threads_set(2, &err));
+  cr_assert(!sl_blas_raise(n, n - 1));
+  cr_assert_eq(openblas_get_num_threads(), 1);
+  bool raised = sl_blas_raise(n, n);
+  cr_assert(raised);
+  cr_assert_eq(openblas_get_num_threads(), 2);
+  sl_blas_lower(raised);
+  cr_assert_eq(openblas_get_num_threads(), 1);
+  int inside = 0;
+#pragma omp parallel num_threads(2) reduction(+ : inside)
+  inside += sl_blas_raise(n, n);
+  cr_assert_eq(inside, 0);
+  OK(sl_threads_set(1, &err));
+  cr_assert(!sl_blas_raise(n, n));
+  OK(sl_threads_set(2, &err));
+  sl_tensor zero = make(SL_F64, 2, n, n), out = make(SL_F64, 2, n, n);
+  cr_assert_eq(sl_chol(&out, &zero, &err), SL_EDOM);
+  cr_assert_eq(openblas_get_num_threads(), 1);
+  cr_assert_eq(sl_inv(&out, &zero, &err), SL_ESINGULAR);
+  cr_assert_eq(openblas_get_num_threads(), 1);
+  f64(zero)[5] = nan("");
+  cr_assert_eq(sl_chol(&out, &zero, &err), SL_EDOM);
+  cr_assert_eq(openblas_get_num_threads(), 1);
+}
+
+/* H D H with a reflection H = I - 2 v v': its eigenvalues are those of D, and
+** backward stability puts LAPACK's within a small multiple of n eps |D|; n eps
+** |D| itself holds with a margin. */
+Test(num, eigenvalues_of_a_large_matrix) {
+  sl_err err = {0};
+  sl_int n = 3500;
+  sl_tensor a = make(SL_F32, 2, n, n), w = make(SL_F32, 1, n, 0);
+  float *x = a.data;
+  double *v = own(8 * (size_t)n), norm = 0, mean = 0;
+  for (sl_int i = 0; i < n; i++) {
+    v[i] = uniform();
+    norm += v[i] * v[i];
+  }
+  for (sl_int i = 0; i < n; i++) {
+    v[i] /= sqrt(norm);
+    mean += v[i] * v[i] * (double)(i - 1000);
+  }
+  for (sl_int i = 0; i < n; i++) {
+    for (sl_int j = 0; j < n; j++) {
+      double s = 4 * mean - 2 * (double)(i - 1000) - 2 * (double)(j - 1000);
+      s = s * v[i] * v[j] + (i == j ? (double)(i - 1000) : 0);
+      x[i * n + j] = (float)s;
+    }
+  }
+  OK(sl_eigh(&w, NULL, &a, &err));
+  double eps = (double)n * 0x1p-23 * 2500;
+  for (sl_int i = 0; i < n; i++) {
+    cr_assert_float_eq(sl_get(&w, i), (double)(i - 1000), eps);
+  }
 }
 
 Test(num, norms) {

@@ -316,7 +316,7 @@ Test(vmath, errors_of_two_operands) {
   pairs(SL_LANE_atan2, SL_F32, atan2l, 0.6);
   pairs(SL_LANE_hypot, SL_F64, hypotl, 1.0);
   pairs(SL_LANE_hypot, SL_F32, hypotl, 0.6);
-  pairs(SL_LANE_pow, SL_F64, powl, 1.0);
+  pairs(SL_LANE_pow, SL_F64, powl, 1.2);
   pairs(SL_LANE_pow, SL_F32, powl, 0.6);
 }
 
@@ -360,7 +360,7 @@ Test(vmath, powers_of_every_size) {
     }
   }
   cr_log_info("pow, large: %.3f ulp", worst);
-  cr_expect(worst <= 1.0, "pow(%a, %a): %g ulp", at[0], at[1], worst);
+  cr_expect(worst <= 1.2, "pow(%a, %a): %g ulp", at[0], at[1], worst);
 }
 
 /* Every pair of special operands as the C library has it, sign of zero too. */

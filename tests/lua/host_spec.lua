@@ -201,6 +201,25 @@ t.test("seed and threads", function()
     t.eq(status, 1, words)
     t.ok(text:find("needs a whole number", 1, true), text)
   end
+  t.ok(run(saddle, "--threads 1e9"):find(
+    "'--threads 1e9' needs a whole number from 1 to 1024", 1, true))
+  t.ok(run(saddle, "--threads=abc"):find(
+    "'--threads=abc' needs a whole number from 1 to 1024", 1, true))
+  t.ok(run(saddle, "--threads"):find("'--threads' needs", 1, true))
+end)
+
+t.test("threads from the environment", function()
+  local code = "-e 'print(require(\"saddle.core\").system.threads())'"
+  t.eq(run(saddle, code, "SADDLE_THREADS=3"), "3\n")
+  t.eq(run(saddle, "--threads 2 " .. code, "SADDLE_THREADS=3"), "2\n")
+  t.eq(run(saddle, code, "SADDLE_THREADS="), run(saddle, code))
+  for _, bad in ipairs{"abc", "0", "-1", "1e9", "2.5"} do
+    local text, status = run(saddle, code, "SADDLE_THREADS=" .. bad)
+    t.eq(status, 1, bad)
+    t.eq(text, "PROGRAM: SADDLE_THREADS: expected a whole number from 1 to "
+      .. "1024, got '" .. bad .. "'\n")
+    t.eq(run(saddle, "--threads 2 " .. code, "SADDLE_THREADS=" .. bad), "2\n")
+  end
 end)
 
 t.test("arg before and after long options", function()
