@@ -57,10 +57,10 @@ static void prepare(group_run *run, const sl_program *p, const sl_group *g,
   for (int i = 0; i < g->nop; i++) {
     int v = g->nread + i;
     const sl_tensor *t = &desc[run->op[i].node];
-    bool lane = g->row[v] >= 0;
+    bool lane = g->row[v] >= 0 || run->op[i].fn == NULL;
     run->value[v] = (access){.base = lane ? NULL : t->data, .step = 1,
                              .size = sl_dtype_size(t->type.dtype),
-                             .row = g->row[v]};
+                             .row = lane && g->row[v] >= 0 ? g->row[v] : 0};
   }
   sl_int block = row > 0 ? AIM / (8 * row) / 64 * 64 : LONGEST;
   block = block > LONGEST    ? LONGEST
@@ -87,6 +87,9 @@ static void run_block(const group_run *run, sl_int p0, sl_int n, char *rows,
     const sl_gop *op = &run->op[i];
     const void *in[3];
     sl_int step[3];
+    if (op->fn == NULL) {
+      continue;
+    }
     for (int k = 0; k < op->nin; k++) {
       in[k] = at[op->in[k]];
       step[k] = run->value[op->in[k]].step;
