@@ -42,6 +42,10 @@ const char *sl_lane_name(sl_lane lane);
 int sl_lane_arity(sl_lane lane);
 sl_dtype sl_lane_result(sl_lane lane, sl_dtype d);
 
+/* Whether an element takes nanoseconds (exp, tanh), not the half of one that
+** arithmetic takes. */
+bool sl_lane_slow(sl_lane lane);
+
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */
 void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,

@@ -8,11 +8,16 @@
 
 #define SL_NEST_OPS 4
 #define SL_NEST_CHUNK 16384 /* elements of one task */
-#define SL_NEST_SERIAL 32768 /* up to here one thread does all */
+/* Elements that one thread does alone, 50 to 100 microseconds: of functions
+** like exp; of arithmetic and copies (also each nest's, unless set); of sums. */
+#define SL_NEST_SERIAL 32768
+#define SL_NEST_LIGHT (1 << 17)
+#define SL_NEST_SUM (1 << 18)
 
 typedef struct sl_nest {
   int nops, ndim; /* ndim >= 1 */
   sl_int numel;
+  sl_int alone; /* elements that are not worth a second thread */
   sl_int n[SL_MAXDIM];
   sl_int s[SL_MAXDIM][SL_NEST_OPS]; /* strides by axis, elements */
   sl_int size[SL_NEST_OPS];         /* bytes of one element */
