@@ -16,8 +16,9 @@ local scalar = {mod = true, neg = true, abs = true, sign = true,
 
 for line in io.lines("src/kern/lanes.def") do
   local name, kind = line:match("^SL_LANE%((%w+), %d, (%u+)")
-  if (kind == "FLOAT" or kind == "FAR" or kind == "ARITH") and not scalar[name]
-  then
+  local wanted = kind == "FLOAT" or kind == "FAR" or kind == "ROWS"
+    or kind == "ARITH"
+  if wanted and not scalar[name] then
     for _, dtype in ipairs {"f64", "f32"} do
       table.insert(kernels["kern/lanes.o"], name .. "_" .. dtype)
     end

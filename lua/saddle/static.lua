@@ -115,6 +115,50 @@ local function rebuild(trees, x)
   return table.unpack(out, 1, #trees)
 end
 
+-- Lanes that run at once: so many that their temporaries stay in the cache.
+local CACHE = 1 << 20
+
+function M.lanes_at_once(tr, outs, size)
+  local bytes = G.scratch(tr, outs)
+  return math.min(size, math.max(1, CACHE // math.max(bytes, 1)))
+end
+
+-- outs for lanes first .. last of the mapped leaves.
+local function some_lanes(t, narrow, mapped, first, last)
+  local wide = {}
+  for i, leaf in ipairs(mapped) do
+    wide[i] = G.input(t.tr, leaf[{first .. ":" .. last}])
+  end
+  return G.batch(t.tr, last - first + 1, narrow, wide, t.y), wide
+end
+
+-- The results of all lanes, block by block.
+local function all_lanes(t, size, narrow, mapped)
+  local block = M.lanes_at_once(t.tr, t.y, size)
+  local by, wide = some_lanes(t, narrow, mapped, 1, block)
+  local parts = {}
+  for k = 1, #by do
+    parts[k] = {}
+  end
+  for first = 1, size, block do
+    local last = math.min(first + block - 1, size)
+    if last - first + 1 < block then
+      by = some_lanes(t, narrow, mapped, first, last)
+    elseif first > 1 then
+      for i, leaf in ipairs(mapped) do
+        G.bind(t.tr, wide[i], leaf[{first .. ":" .. last}])
+      end
+    end
+    for k, v in ipairs(G.run(t.tr, by)) do
+      table.insert(parts[k], v)
+    end
+  end
+  for k, list in ipairs(parts) do
+    parts[k] = #list == 1 and list[1] or core.tensor.concat(list, 1)
+  end
+  return parts
+end
+
 --- vmap(f, {axes = {1, false, ...}})(...) maps f over axis 1 of every argument
 --- (or over the axes given; false holds an argument constant); results carry
 --- the lanes on axis 1.
@@ -134,17 +178,23 @@ function M.vmap(f, opts)
     end, function(x)
       return rebuild(trees, x)
     end)
-    local wide, narrow = {}, {}
+    local lanes, narrow, wide, symbolic = {}, {}, {}, G.symbolic(t.tr)
     for i, leaf in ipairs(leaves) do
+      symbolic = symbolic or G.issymbolic(leaf)
       if mapped[i] then
         narrow[#narrow + 1] = t.x[i]
-        wide[#wide + 1] = G.input(t.tr, leaf)
+        lanes[#lanes + 1] = leaf
       else
         G.bind(t.tr, t.x[i], leaf)
       end
     end
-    local by = G.batch(t.tr, size, narrow, wide, t.y)
-    return tracing.give(t, G.run(t.tr, by))
+    if not symbolic and size > 0 then
+      return tracing.give(t, all_lanes(t, size, narrow, lanes))
+    end
+    for i, leaf in ipairs(lanes) do
+      wide[i] = G.input(t.tr, leaf)
+    end
+    return tracing.give(t, G.run(t.tr, G.batch(t.tr, size, narrow, wide, t.y)))
   end
 end
 
@@ -290,10 +340,38 @@ function Compiled:slow(...)
   return results(t, t.program:run(leaves), 1)
 end
 
---- program(f): the program of f last run, whose stats() tell where its time
---- goes; nil before the first call
+local Stats = {__name = "stats"}
+
+function Stats:__tostring()
+  local total = 0
+  for _, step in ipairs(self.steps) do
+    total = total + step.seconds
+  end
+  local lines = {("%d runs, %d bytes of scratch, %.3g us a run")
+    :format(self.runs, self.scratch, total * 1e6)}
+  lines[2] = "     time us  share  Mflop    MB  step"
+  for i, step in ipairs(self.steps) do
+    lines[i + 2] = ("%3d %8.2f %5.1f%% %6.3f %5.2f  %s"):format(i,
+      step.seconds * 1e6, total > 0 and 100 * step.seconds / total or 0,
+      step.flops / 1e6, step.bytes / 1e6, step.what)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- program(f): the program of f last run; print it to see its plan; nil before
+--- the first call
 function Compiled:program()
   return self.last
+end
+
+--- stats(f): what the program last run costs, step by step: {runs =, scratch =,
+--- steps = {{what =, flops =, bytes =, seconds =}, ...}}. Seconds are the mean
+--- of the first runs and of every sixteenth after them. print it for a table.
+function Compiled:stats()
+  if self.last == nil then
+    core.fail("stats: the function has not been called yet")
+  end
+  return setmetatable(self.last:stats(), Stats)
 end
 
 function Compiled:__tostring()

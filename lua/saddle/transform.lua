@@ -222,7 +222,7 @@ local function numel(shape)
   return n
 end
 
-local LANES = 64 -- basis vectors at a time: bounds the temporaries
+local LANES = 64 -- basis vectors at a time, at most
 
 -- The unit vectors first .. last of a leaf's shape, padded with zeros to n.
 local function basis(shape, dtype, first, n)
@@ -241,7 +241,10 @@ end
 local function along_basis(t, x, v, outs)
   local _, shape, dtype = G.type(x)
   local size = numel(shape)
-  local lanes = (G.symbolic(t.tr) or size <= LANES) and size or LANES
+  local lanes = size
+  if not G.symbolic(t.tr) then
+    lanes = static.lanes_at_once(t.tr, outs, math.min(size, LANES))
+  end
   local wide = G.input(t.tr, basis(shape, dtype, 1, lanes))
   local by = G.batch(t.tr, lanes, {v}, {wide}, outs)
   if lanes == size then

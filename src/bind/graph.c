@@ -277,6 +277,16 @@ static int trace_run(lua_State *L) {
   return 1;
 }
 
+/* trace:scratch(outs) -> bytes of temporaries of their program */
+static int trace_scratch(lua_State *L) {
+  const sl_trace *t = sl_checktrace(L, 1);
+  int n;
+  const sl_node *outs = nodes_of(L, 2, &n);
+  sl_program *p = sl_trace_program(L, &t->g, n, outs);
+  lua_pushinteger(L, sl_program_scratch(p));
+  return 1;
+}
+
 /* trace:text(outs) -> the nodes that outs need, a line each */
 static int trace_text(lua_State *L) {
   const sl_trace *t = sl_checktrace(L, 1);
@@ -447,7 +457,7 @@ static const luaL_Reg functions[] = {
     {"close", trace_close},     {"jvp", trace_jvp},
     {"vjp", trace_vjp},         {"batch", trace_batch},
     {"run", trace_run},         {"text", trace_text},
-    {"same", trace_same},
+    {"same", trace_same},       {"scratch", trace_scratch},
     {"splice", graph_splice},   {"type", graph_type},
     {"ops", graph_ops},         {"issymbolic", graph_issymbolic},
     {"apply", graph_apply},     {NULL, NULL}};

@@ -21,11 +21,15 @@ typedef struct program {
 static const char meta_name[] = "saddle.jit";
 
 static program *check_program(lua_State *L) {
-  return luaL_checkudata(L, 1, meta_name);
+  program *p = luaL_checkudata(L, 1, meta_name);
+  if (p->p == NULL) {
+    sl_raisef(L, "program: it has been closed");
+  }
+  return p;
 }
 
 static int program_close(lua_State *L) {
-  program *p = check_program(L);
+  program *p = luaL_checkudata(L, 1, meta_name);
   sl_program_free(p->p);
   p->p = NULL;
   return 0;
@@ -44,9 +48,18 @@ static sl_node *node_list(lua_State *L, int idx, int *n) {
   return list;
 }
 
+/* The types of the inputs by number. */
+static void input_types(const sl_graph *g, sl_type *types) {
+  for (sl_node k = 0; k < g->nnode; k++) {
+    if (g->node[k].op == SL_OP_input && sl_node_attr(g, k)[0] >= 0) {
+      sl_node_type(g, k, &types[sl_node_attr(g, k)[0]]);
+    }
+  }
+}
+
 /* compile(trace, outs, direct) -> program; direct: the arguments are the
 ** inputs, one for each, and the results the outputs. User values: 1 the trace,
-** 2 the result types. */
+** 2 the types of the results and then of the inputs. */
 static int trace_compile(lua_State *L) {
   const sl_trace *t = sl_checktrace(L, 1);
   int n;
@@ -54,10 +67,12 @@ static int trace_compile(lua_State *L) {
   bool direct = lua_toboolean(L, 3);
   const sl_node *outs = node_list(L, 2, &n);
   sl_check_versions(L, 1);
-  sl_type *types = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *types, 0);
+  size_t count = (size_t)(n + t->g.ninput + 1);
+  sl_type *types = lua_newuserdatauv(L, count * sizeof *types, 0);
   for (int k = 0; k < n; k++) {
     sl_node_type(&t->g, outs[k], &types[k]);
   }
+  input_types(&t->g, types + n);
   program *p = lua_newuserdatauv(L, sizeof *p, 2);
   memset(p, 0, sizeof *p);
   luaL_setmetatable(L, meta_name);
@@ -69,10 +84,8 @@ static int trace_compile(lua_State *L) {
   p->ncapture = t->g.ncapture;
   p->nout = n;
   p->narg = direct && t->g.ninput <= DIRECT && n <= DIRECT ? t->g.ninput : -1;
-  for (sl_node k = 0; k < t->g.nnode && p->narg >= 0; k++) {
-    if (t->g.node[k].op == SL_OP_input) {
-      sl_node_type(&t->g, k, &p->arg[sl_node_attr(&t->g, k)[0]]);
-    }
+  if (p->narg >= 0) {
+    input_types(&t->g, p->arg);
   }
   sl_try(L, sl_program_make(&p->p, &t->g, n, outs, &err), &err);
   return 1;
@@ -96,6 +109,23 @@ static void capture_descs(lua_State *L, const program *p,
   }
 }
 
+/* Argument k, at the top of the stack, as a Tensor of the type traced. */
+static const sl_tensor *typed_argument(lua_State *L, int k,
+                                       const sl_type *want) {
+  char a[160], b[160];
+  const sl_tensor *t = sl_totensor(L, -1);
+  if (t == NULL) {
+    sl_raisef(L, "run: argument %d: expected a Tensor, got %s", k + 1,
+              luaL_typename(L, -1));
+  }
+  if (!sl_type_eq(&t->type, want)) {
+    sl_raisef(L, "run: argument %d: expected %s, got %s", k + 1,
+              sl_type_text(a, sizeof a, want),
+              sl_type_text(b, sizeof b, &t->type));
+  }
+  return t;
+}
+
 /* program:run(args) -> results. Arguments are concrete Tensors of the types
 ** that were traced, in the order of the inputs. */
 static int program_run(lua_State *L) {
@@ -112,17 +142,18 @@ static int program_run(lua_State *L) {
     input[k] = NULL;
     if (sl_program_uses_input(p->p, k)) {
       lua_rawgeti(L, 2, k + 1);
-      input[k] = sl_checktensor(L, -1);
+      input[k] = typed_argument(L, k, &types[p->nout + k]);
       lua_pop(L, 1);
     }
   }
   capture_descs(L, p, captures);
-  void *scratch = sl_workspace(L, sl_program_scratch(p->p));
   lua_createtable(L, p->nout, 0);
   for (int k = 0; k < p->nout; k++) {
     out[k] = sl_newtensor(L, &types[k]);
     lua_rawseti(L, -2, k + 1);
   }
+  /* after the tensors: finalizers that ran meanwhile may have used it too */
+  void *scratch = sl_workspace(L, sl_program_scratch(check_program(L)->p));
   sl_err err;
   sl_try(L, sl_program_run(p->p, input, captures, NULL, out, scratch, &err),
          &err);
@@ -173,7 +204,8 @@ static int jit_call(lua_State *L) {
   const sl_tensor *input[DIRECT];
   boxed box[DIRECT];
   sl_tensor *out[DIRECT];
-  if (p == NULL || p->narg < 0 || !direct_arguments(L, p, n, input, box)) {
+  if (p == NULL || p->p == NULL || p->narg < 0 ||
+      !direct_arguments(L, p, n, input, box)) {
     lua_settop(L, n + 1);
     lua_getfield(L, 1, "slow");
     lua_insert(L, 1);
@@ -191,11 +223,11 @@ static int jit_call(lua_State *L) {
   }
   lua_getiuservalue(L, 1, 2);
   const sl_type *types = lua_touserdata(L, -1);
-  void *scratch = sl_workspace(L, sl_program_scratch(p->p));
   int base = lua_gettop(L);
   for (int k = 0; k < p->nout; k++) {
     out[k] = sl_newtensor(L, &types[k]);
   }
+  void *scratch = sl_workspace(L, sl_program_scratch(check_program(L)->p));
   sl_err err;
   sl_try(L, sl_program_run(p->p, input, captures, NULL, out, scratch, &err),
          &err);
@@ -284,10 +316,11 @@ static sl_march **new_march(lua_State *L) {
 }
 
 /* What iterate was asked for; stack: 1 trace, 2 outs, 3 states, 4 steps,
-** 5 every, 6 lanes (0: none), 7 number of the clock's input (0: none). */
+** 5 every, 6 lanes (0: none), 7 number of the clock's input (0: none), 8 how
+** many inputs stand before the state's. */
 typedef struct request {
   const sl_trace *t;
-  int nstate, clock;
+  int nstate, clock, first; /* inputs first .. first + nstate - 1: the state */
   sl_node *outs;
   sl_int steps, every, kept, lanes;
   const sl_tensor **start, **captures;
@@ -319,6 +352,7 @@ static void read_request(lua_State *L, request *r) {
   r->every = luaL_checkinteger(L, 5);
   r->lanes = luaL_checkinteger(L, 6);
   r->clock = (int)luaL_checkinteger(L, 7) - 1;
+  r->first = (int)luaL_optinteger(L, 8, 0);
   r->kept = r->every > 0 ? r->steps / r->every : 0;
   int n = r->nstate, c = r->t->g.ncapture;
   r->start = sl_bind_scratch(L, (3 * n + c + 1) * (sl_int)sizeof *r->start);
@@ -367,16 +401,19 @@ static bool by_machine(lua_State *L, const request *r) {
 /* Steps a program, its states going to and fro between two sets of tensors. */
 static void by_program(lua_State *L, const request *r) {
   sl_err err;
-  int n = r->nstate;
-  sl_program *p = sl_trace_program(L, &r->t->g, n, r->outs);
+  int n = r->nstate, ninput = r->t->g.ninput;
   const sl_tensor **input =
-      sl_bind_scratch(L, (2 * n + 1) * (sl_int)sizeof *input);
-  sl_tensor **other = (sl_tensor **)(input + n + 1);
+      sl_bind_scratch(L, (ninput + n + 1) * (sl_int)sizeof *input);
+  sl_tensor **other = (sl_tensor **)(input + ninput);
   push_states(L, r, -1, other);
+  sl_program *p = sl_trace_program(L, &r->t->g, n, r->outs);
   void *scratch = sl_workspace(L, sl_program_scratch(p));
   boxed clock;
   sl_type scalar = {.dtype = SL_F64, .ndim = 0};
   sl_tensor_init(&clock.t, &scalar, &clock.value);
+  for (int k = 0; k < ninput; k++) {
+    input[k] = k == r->clock ? &clock.t : NULL;
+  }
   for (int k = 0; k < n; k++) {
     sl_try(L, sl_copy(r->final[k], r->start[k], &err), &err);
   }
@@ -384,9 +421,8 @@ static void by_program(lua_State *L, const request *r) {
     bool odd = (r->steps - s) % 2 != 0; /* the last step ends in final */
     sl_tensor **to = odd ? r->final : other, **from = odd ? other : r->final;
     for (int k = 0; k < n; k++) {
-      input[k] = s == 0 ? r->start[k] : from[k];
+      input[r->first + k] = s == 0 ? r->start[k] : from[k];
     }
-    input[n] = &clock.t;
     clock.value = (double)s;
     sl_try(L, sl_program_run(p, input, r->captures, r->t->g.slot, to, scratch,
                              &err), &err);
@@ -398,11 +434,12 @@ static void by_program(lua_State *L, const request *r) {
   }
 }
 
-/* iterate(trace, outs, states, steps, every, lanes, clock) -> final states,
-** path (or nil), "lanes" or "program". For lanes the trace is that of one. */
+/* iterate(trace, outs, states, steps, every, lanes, clock, before) -> final
+** states, path (or nil), "lanes" or "program". For lanes the trace is that of
+** one; nothing when there is no machine for it. */
 static int trace_iterate(lua_State *L) {
   request r;
-  lua_settop(L, 7);
+  lua_settop(L, 8);
   read_request(L, &r);
   push_states(L, &r, -1, r.final);
   int final = lua_gettop(L);
@@ -411,7 +448,7 @@ static int trace_iterate(lua_State *L) {
   } else {
     lua_pushnil(L);
   }
-  bool fast = by_machine(L, &r);
+  bool fast = r.first == 0 && by_machine(L, &r);
   if (!fast && r.lanes == 0) {
     by_program(L, &r);
   } else if (!fast) {

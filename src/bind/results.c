@@ -189,19 +189,22 @@ static void inline_results(lua_State *L, int trace, int nout,
 
 /* ---- concrete results ---------------------------------------------------- */
 
-/* Pushes fresh result tensors and runs the program into them. */
-static void run_results(lua_State *L, const sl_trace *t, sl_program *p,
+/* Pushes fresh result tensors and runs the program into them. Making tensors
+** may collect garbage, and finalizers may run programs: hence program and
+** workspace are asked for after it. */
+static void run_results(lua_State *L, const sl_trace *t,
                         const sl_tensor *const *input,
                         const sl_tensor *const *captures, int nout,
                         const sl_node *outs) {
   sl_tensor **out = sl_bind_scratch(L, (nout + 1) * (sl_int)sizeof *out);
-  void *scratch = sl_workspace(L, sl_program_scratch(p));
   luaL_checkstack(L, nout + 8, "results of a trace");
   for (int k = 0; k < nout; k++) {
     sl_type type;
     sl_node_type(&t->g, outs[k], &type);
     out[k] = sl_newtensor(L, &type);
   }
+  sl_program *p = sl_trace_program(L, &t->g, nout, outs);
+  void *scratch = sl_workspace(L, sl_program_scratch(p));
   sl_err err;
   sl_try(L, sl_program_run(p, input, captures, t->g.slot, out, scratch, &err),
          &err);
@@ -222,8 +225,7 @@ void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
   if (!known && is_symbolic(L, trace, nout, outs)) {
     inline_results(L, trace, nout, outs);
   } else {
-    run_results(L, t, sl_trace_program(L, &t->g, nout, outs), input, captures,
-                nout, outs);
+    run_results(L, t, input, captures, nout, outs);
   }
   lua_remove(L, base + 1);
 }
@@ -263,7 +265,10 @@ static sl_program *gradient_program(lua_State *L, sl_graph *g, sl_node x,
   return p;
 }
 
-enum { FEW_CAPTURES = 16 };
+enum {
+  FEW_CAPTURES = 16,
+  SMALL = 512 /* elements of a gradient that is allocated the short way */
+};
 
 /* Is the value on top, the only result, a 0-d float node of the trace, and is
 ** every captured value a Tensor? */
@@ -280,17 +285,21 @@ static bool plain_result(lua_State *L, int trace, int nresult,
          leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures);
 }
 
-/* Runs the program into a fresh tensor, left on top, and *value. */
-static void run_gradient(lua_State *L, const sl_trace *t, sl_program *p,
-                         const sl_tensor *w, const sl_tensor **captures,
-                         sl_node y, int kind, double *value) {
+/* Runs the program into a fresh tensor like w, which is at 1, left on top, and
+** *value. */
+static void run_gradient(lua_State *L, sl_trace *t, const sl_tensor *w,
+                         const sl_tensor **captures, sl_node x, sl_node y,
+                         int kind, double *value) {
   double room = 0.0;
   sl_tensor scalar, *out[2];
   sl_type type = {.dtype = (sl_dtype)t->g.node[y].dtype, .ndim = 0};
   sl_err err;
   sl_tensor_init(&scalar, &type, &room);
+  sl_tensor *grad = sl_numel(&w->type) <= SMALL /* first: see run_results */
+                        ? sl_newsmall(L, &w->type, 1)
+                        : sl_newtensor(L, &w->type);
+  sl_program *p = gradient_program(L, &t->g, x, y, kind);
   void *scratch = sl_workspace(L, sl_program_scratch(p));
-  sl_tensor *grad = sl_newtensor(L, &w->type);
   out[0] = kind == KIND_VALUE_AND_GRAD ? &scalar : grad;
   out[1] = grad;
   sl_try(L, sl_program_run(p, &w, captures, t->g.slot, out, scratch, &err),
@@ -327,8 +336,7 @@ static int gradient_finish(lua_State *L, int status, lua_KContext n) {
     return rest_results(L, LUA_OK, trace + 1);
   }
   sl_check_versions(L, trace);
-  sl_program *p = gradient_program(L, &t->g, x, y, kind);
-  run_gradient(L, t, p, sl_totensor(L, 1), captures, y, kind, &value);
+  run_gradient(L, t, sl_totensor(L, 1), captures, x, y, kind, &value);
   sl_trace_release(L, trace);
   if (kind == KIND_GRAD) {
     return 1;

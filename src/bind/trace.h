@@ -1,7 +1,8 @@
 /* trace.h: what trace.c (symbolic tensors), results.c (their values), programs.c
-** (compiled functions) and graph.c (transforms on traces) share. A trace owns one graph; its user values anchor what the graph refers
-** to: 1 the values bound to inputs, 2 the captured tensors, 3 their numbers by
-** identity.  MIT licence. */
+** (compiled functions) and graph.c (transforms on traces) share. A trace owns
+** one graph; its user values anchor what the graph refers to: 1 the values bound
+** to inputs, 2 the captured tensors, 3 their numbers by identity.
+** MIT licence. */
 #ifndef SL_TRACE_H
 #define SL_TRACE_H
 

@@ -65,7 +65,7 @@ static double node_flops(const sl_program *p, int32_t k) {
 
 static void group_costs(const sl_program *p, const sl_group *g,
                         sl_step_stats *out) {
-  out->flops = (double)g->nop * (double)sl_numel(&g->type);
+  out->flops += (double)g->nop * (double)sl_numel(&g->type);
   for (int32_t i = 0; i < g->nread; i++) {
     out->bytes += bytes_of(p, p->slot[p->read[g->read + i]].root);
   }
@@ -73,12 +73,16 @@ static void group_costs(const sl_program *p, const sl_group *g,
     int32_t k = p->gop[g->op + i].node;
     out->bytes += p->slot[k].place == SL_AT_LANE ? 0.0 : bytes_of(p, k);
   }
+  for (int i = 0; i < g->nfold; i++) {
+    out->flops += (double)sl_numel(&g->type);
+    out->bytes += bytes_of(p, g->fold[i].node);
+  }
 }
 
 static void node_costs(const sl_program *p, int32_t k, sl_step_stats *out) {
   const sl_int *in = sl_node_in(&p->g, k);
-  out->flops = node_flops(p, k);
-  out->bytes = bytes_of(p, k);
+  out->flops += node_flops(p, k);
+  out->bytes += bytes_of(p, k);
   for (int i = 0; i < p->g.node[k].nin; i++) {
     out->bytes += bytes_of(p, in[i]);
   }
@@ -95,10 +99,17 @@ static void put_group_ops(sink *s, const sl_program *p, const sl_group *g) {
   if (g->nop > SHOWN) {
     put(s, " and %d more", (int)(g->nop - SHOWN));
   }
+  for (int i = 0; i < g->nfold; i++) {
+    put(s, " %s", sl_ops[p->g.node[g->fold[i].node].op].name);
+  }
 }
 
 static void put_step(sink *s, const sl_program *p, int32_t i) {
   const sl_item *item = &p->item[i];
+  if (item->node >= 0) {
+    put(s, "%s%s", sl_ops[p->g.node[item->node].op].name,
+        item->group >= 0 ? " and " : "");
+  }
   if (item->group >= 0) {
     const sl_group *g = &p->group[item->group];
     char type[160];
@@ -106,8 +117,6 @@ static void put_step(sink *s, const sl_program *p, int32_t i) {
     t.dtype = (sl_dtype)p->g.node[p->gop[g->op].node].dtype;
     put(s, "fused %s: ", sl_type_text(type, sizeof type, &t));
     put_group_ops(s, p, g);
-  } else {
-    put(s, "%s", sl_ops[p->g.node[item->node].op].name);
   }
 }
 
@@ -129,7 +138,8 @@ void sl_program_stats(const sl_program *p, int32_t i, sl_step_stats *out) {
   put_step(&s, p, i);
   if (p->item[i].group >= 0) {
     group_costs(p, &p->group[p->item[i].group], out);
-  } else {
+  }
+  if (p->item[i].node >= 0) {
     node_costs(p, p->item[i].node, out);
   }
   out->seconds = p->timed > 0 ? p->seconds[i] / (double)p->timed : 0.0;
@@ -148,13 +158,16 @@ static void put_place(sink *s, const sl_program *p, int32_t k) {
 
 static void put_operands(sink *s, const sl_program *p, int32_t i) {
   const sl_item *item = &p->item[i];
-  if (item->group < 0) {
+  if (item->node >= 0) {
     const sl_int *in = sl_node_in(&p->g, item->node);
+    put(s, " |");
     for (int k = 0; k < p->g.node[item->node].nin; k++) {
       put(s, " %%%lld", (long long)in[k]);
     }
     put(s, " -> ");
     put_place(s, p, item->node);
+  }
+  if (item->group < 0) {
     return;
   }
   const sl_group *g = &p->group[item->group];
@@ -169,6 +182,10 @@ static void put_operands(sink *s, const sl_program *p, int32_t i) {
       put(s, " ");
       put_place(s, p, node);
     }
+  }
+  for (int k = 0; k < g->nfold; k++) {
+    put(s, " ");
+    put_place(s, p, g->fold[k].node);
   }
 }
 

@@ -19,11 +19,13 @@ typedef struct sl_plan_key {
   uint64_t hash; /* sl_plan_key_of's */
 } sl_plan_key;
 
+/* The key of a request, hash and all. */
 sl_plan_key sl_plan_key_of(const sl_graph *g, int kind, int nout,
                            const sl_node *outs);
 
 /* most: plans kept, at least 1. NULL when there is no memory. */
 sl_plans *sl_plans_new(int most);
+/* With all its programs; NULL does nothing. */
 void sl_plans_free(sl_plans *c);
 
 /* The program for a key, or NULL; borrowed until the next call here. */
@@ -36,6 +38,7 @@ sl_status sl_plans_add(sl_plans *c, const sl_plan_key *key, sl_program *p,
 typedef struct sl_plans_count {
   int64_t kept, found, made, dropped;
 } sl_plans_count;
+/* What it holds and has done so far. */
 sl_plans_count sl_plans_counts(const sl_plans *c);
 
 #endif

@@ -13,7 +13,8 @@ typedef enum sl_place {
   SL_AT_LEAF,    /* input or capture: the caller's */
   SL_AT_SCRATCH, /* at offset in the scratch block */
   SL_AT_OUT,     /* the caller's result tensor number `out` */
-  SL_AT_LANE     /* in L1 only, while its group runs */
+  SL_AT_LANE,    /* in L1 only, while its group runs */
+  SL_AT_PART     /* at offset in the storage of the concat `whole` */
 } sl_place;
 
 /* One node of the program's graph. */
@@ -24,33 +25,54 @@ typedef struct sl_slot {
   int32_t root;  /* node whose storage this one reads */
   int32_t item;  /* position at which it is computed */
   int32_t last;  /* last position that reads this one's storage */
-  int32_t out;
+  int32_t first; /* position from which its storage is needed */
+  int32_t out, whole;
   sl_int offset, bytes;
 } sl_slot;
 
 enum {
   SL_GROUP_OPS = 48,    /* nodes of one group */
   SL_GROUP_READS = 24,  /* tensors it reads */
+  SL_GROUP_FOLDS = 4,   /* sums and extremes taken of what it computes */
   SL_GROUP_VALUES = SL_GROUP_OPS + SL_GROUP_READS
 };
 
 /* Element-wise nodes of one shape, run block by block: an operand is a value:
 ** first the tensors read, then the members' results. */
 typedef struct sl_gop {
-  sl_lane_fn *fn;
+  sl_lane_fn *fn; /* NULL: a product done with the sum that reads it */
   int32_t node;
   uint8_t nin, in[3], out; /* numbers of values */
 } sl_gop;
+
+/* A reduction taken in the same pass, of member number `value`. */
+typedef struct sl_gfold {
+  int32_t node;
+  uint8_t kind, value; /* sl_fold */
+} sl_gfold;
+
+/* Which axes the reductions of a group drop: the last ones or the first ones.
+** The shape is seen as [outer x inner]. */
+typedef enum sl_sweep {
+  SL_SWEEP_NONE,
+  SL_SWEEP_INNER,
+  SL_SWEEP_OUTER
+} sl_sweep;
 
 typedef struct sl_group {
   int32_t op, nop;   /* its operations in program.gop */
   int32_t read, nread; /* nodes it reads, in program.read */
   int32_t nrow;      /* rows of L1 it needs beside loads */
   sl_type type;      /* shape of the members */
+  sl_sweep sweep;
+  sl_int outer, inner;
+  int nfold;
+  sl_gfold fold[SL_GROUP_FOLDS];
   int16_t row[SL_GROUP_VALUES]; /* L1 row of a value, -1: in memory */
 } sl_group;
 
-/* What happens at one position. */
+/* What happens at one position. Both: a matrix product, each finished tile of
+** which goes through the group. */
 typedef struct sl_item {
   int32_t node;  /* run alone, or -1 */
   int32_t group; /* run, or -1 */
@@ -93,5 +115,9 @@ sl_status sl_layout(struct sl_program *p, sl_err *err);
 /* group.c: runs a group; desc[] holds the descriptors of all nodes. */
 sl_status sl_group_run(const struct sl_program *p, const sl_group *group,
                        const sl_tensor *desc, sl_err *err);
+/* A product and the group that follows it, tile by tile. */
+sl_status sl_group_run_product(const struct sl_program *p,
+                               const sl_group *group, int32_t product,
+                               const sl_tensor *desc, sl_err *err);
 
 #endif

@@ -212,10 +212,12 @@ typedef struct pieces {
   int n;
 } pieces;
 
-static bool collect(const simplifier *s, sl_node n, pieces *p) {
+/* A sum within `depth` others has at least as many pieces beside it. */
+static bool collect(const simplifier *s, sl_node n, pieces *p, int depth) {
   sl_int first, count;
   if (op_of(s, n) == SL_OP_add) {
-    return collect(s, inner(s, n, 0), p) && collect(s, inner(s, n, 1), p);
+    return depth < SL_MAXIN && collect(s, inner(s, n, 0), p, depth + 1) &&
+           collect(s, inner(s, n, 1), p, depth + 1);
   }
   if (p->n == SL_MAXIN || !piece(s, n, &first, &count)) {
     return false;
@@ -236,7 +238,7 @@ static bool collect(const simplifier *s, sl_node n, pieces *p) {
 static bool end_to_end(simplifier *s, const sl_node *in, const sl_type *t,
                        sl_node *out) {
   pieces p = {.n = 0};
-  if (t->ndim != 1 || !collect(s, in[0], &p) || !collect(s, in[1], &p)) {
+  if (t->ndim != 1 || !collect(s, in[0], &p, 1) || !collect(s, in[1], &p, 1)) {
     return false;
   }
   sl_int at = 0;

@@ -14,6 +14,9 @@ typedef struct gemm {
   sl_int m, n, k;
   sl_matrix c, a, b;
   sl_int tm, tn, tk; /* tile sizes */
+  sl_tile_fn *then;  /* called for each tile, or NULL */
+  void *ctx;
+  bool *called;
 } gemm;
 
 #define TINY 27          /* m n k up to here: plain loops beat the call */
@@ -254,12 +257,19 @@ static sl_status run_tiles(const gemm *g, bool parallel, sl_err *err) {
     return SL_OK;
   }
   int threads = parallel ? sl_threads() : 1;
+  if (g->then != NULL) {
+    *g->called = true;
+  }
 #pragma omp parallel for num_threads(threads) schedule(dynamic) \
     if (threads > 1)
   for (sl_int t = 0; t < tasks; t++) {
     if (!sl_interrupted()) {
-      gemm s = sub(g, t / cols * g->tm, t % cols * g->tn, 0);
+      sl_int i = t / cols * g->tm, j = t % cols * g->tn;
+      gemm s = sub(g, i, j, 0);
       tile(&s);
+      if (g->then != NULL) {
+        g->then(g->ctx, i, s.m, j, s.n);
+      }
     }
   }
   return sl_poll(err, "matmul");
@@ -346,6 +356,7 @@ static sl_status multiply_packed(const gemm *g, bool parallel, sl_err *err) {
   bool pa = needs_packing(&g->a, g->m, g->k);
   bool pb = needs_packing(&g->b, g->k, g->n);
   bool pc = !row_major(&g->c, g->m, g->n);
+  p.then = pc ? NULL : p.then; /* the tiles are of a copy */
   sl_status s = packed(g->dtype, &g->a, g->m, g->k, pa, &p.a, &block[0], err);
   if (s == SL_OK) {
     s = packed(g->dtype, &g->b, g->k, g->n, pb, &p.b, &block[1], err);
@@ -398,7 +409,19 @@ static void one_blas_thread(void) {
 sl_status sl_kern_gemm(sl_dtype d, sl_int m, sl_int n, sl_int k,
                        const sl_matrix *c, const sl_matrix *a,
                        const sl_matrix *b, bool parallel, sl_err *err) {
-  gemm g = {.dtype = d, .m = m, .n = n, .k = k, .c = *c, .a = *a, .b = *b};
+  bool called;
+  return sl_kern_gemm_then(d, m, n, k, c, a, b, parallel, NULL, NULL, &called,
+                           err);
+}
+
+sl_status sl_kern_gemm_then(sl_dtype d, sl_int m, sl_int n, sl_int k,
+                            const sl_matrix *c, const sl_matrix *a,
+                            const sl_matrix *b, bool parallel,
+                            sl_tile_fn *then, void *ctx, bool *called,
+                            sl_err *err) {
+  gemm g = {.dtype = d, .m = m, .n = n, .k = k, .c = *c, .a = *a, .b = *b,
+            .then = then, .ctx = ctx, .called = called};
+  *called = false;
   if (m == 0 || n == 0) {
     return SL_OK;
   }

@@ -46,6 +46,11 @@ sl_dtype sl_lane_result(sl_lane lane, sl_dtype d);
 ** arithmetic takes. */
 bool sl_lane_slow(sl_lane lane);
 
+/* Products and sums of f64 in one pass, of operands x, y, z: x + y z, x - y z,
+** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
+** programs make of two. (product.c) */
+sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
+
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */
 void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
@@ -91,6 +96,9 @@ void sl_kern_cumsum(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
 ** Softmax: out may be x. logsumexp: out is one element. (softmax.c) */
 void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
                      sl_int s);
+/* The same for `rows` rows of n elements that lie one after the other. */
+void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
+                          const void *x);
 void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
                        sl_int s);
 
@@ -115,6 +123,16 @@ typedef struct sl_matrix {
 sl_status sl_kern_gemm(sl_dtype d, sl_int m, sl_int n, sl_int k,
                        const sl_matrix *c, const sl_matrix *a,
                        const sl_matrix *b, bool parallel, sl_err *err);
+/* The same, and then(ctx, i, m, j, n) for each tile of c when it is done, rows
+** i .. i + m and columns j .. j + n, by the thread that made it: what is done
+** with a tile finds it in the cache. *called is false, and nothing was called,
+** when the product was not made in tiles. */
+typedef void sl_tile_fn(void *ctx, sl_int i, sl_int m, sl_int j, sl_int n);
+sl_status sl_kern_gemm_then(sl_dtype d, sl_int m, sl_int n, sl_int k,
+                            const sl_matrix *c, const sl_matrix *a,
+                            const sl_matrix *b, bool parallel,
+                            sl_tile_fn *then, void *ctx, bool *called,
+                            sl_err *err);
 /* Would sl_kern_gemm use more than one tile? */
 bool sl_kern_gemm_tiles(sl_int m, sl_int n, sl_int k);
 

@@ -2,8 +2,9 @@
 ** per arity; unit strides and scalar operands get loops of their own, so that
 ** plain arithmetic compiles to packed instructions (omp simd: no dependence
 ** between iterations, which holds for out == in). Strided calls take the last
-** loop. Every element is computed by the same expression in each loop, so the
-** layout never changes a bit. MIT licence. */
+** loop; the long functions of vmath.h take them in blocks copied to rows. Every
+** element is computed by the same expression in each loop, so the layout never
+** changes a bit. MIT licence. */
 #include "kern/kern.h"
 #include "kern/vmath.h"
 
@@ -81,43 +82,6 @@ static inline float floormodf(float x, float y) {
     }                                                                         \
   }
 
-/* Is any |x| of the block >= NEAR_MAX, or NaN? The borrow tells. */
-#define ANY_FAR(T)                                                            \
-  static bool any_far_##T(sl_int n, const T *x) {                             \
-    uint64_t borrow = 0;                                                      \
-    _Pragma("omp simd reduction(| : borrow)") for (sl_int k = 0; k < n; k++) { \
-      const uint64_t a = v64_bits(fabs((double)x[k]));                        \
-      borrow |= v64_bits(NEAR_MAX) - 1 - a;                                   \
-    }                                                                         \
-    return borrow >> 63 != 0;                                                 \
-  }
-ANY_FAR(double)
-ANY_FAR(float)
-
-/* The choice is of each element; a block of near ones has no choice to make. */
-#define BLOCK 128
-#define LOOP_FAR(fn, T, near, far)                                            \
-  static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
-                 const sl_int *si) {                                          \
-    const sl_int sa = si[0];                                                  \
-    for (sl_int i = 0; i < n; i += BLOCK) {                                   \
-      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                       \
-      T *o = (T *)out + i * so;                                               \
-      const T *a = (const T *)in[0] + i * sa;                                 \
-      if (so == 1 && sa == 1 && !any_far_##T(len, a)) {                       \
-        _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {                \
-          const double x = (double)a[k];                                      \
-          o[k] = (T)(near);                                                   \
-        }                                                                     \
-      } else {                                                                \
-        for (sl_int k = 0; k < len; k++) {                                    \
-          const double x = (double)a[k * sa];                                 \
-          o[k * so] = fabs(x) < NEAR_MAX ? (T)(near) : (T)(far);              \
-        }                                                                     \
-      }                                                                       \
-    }                                                                         \
-  }
-
 #define LOOP_2(fn, To, Ti, expr)                                              \
   static void fn(sl_int n, void *out, sl_int so, const void *const *in,       \
                  const sl_int *si) {                                          \
@@ -148,6 +112,90 @@ ANY_FAR(float)
       }                                                                       \
     }                                                                         \
   }
+
+/* ---- the functions of vmath.h: blocks of rows ---------------------------- */
+
+#define BLOCK 128
+
+/* n elements at distance s as a row: in place, or copied to `row`. */
+#define ROW_OF(T)                                                           \
+  static const T *row_of_##T(sl_int n, const T *x, sl_int s, T *row) {      \
+    if (s == 1) {                                                           \
+      return x;                                                             \
+    }                                                                       \
+    for (sl_int k = 0; k < n; k++) {                                        \
+      row[k] = x[k * s];                                                    \
+    }                                                                       \
+    return row;                                                             \
+  }
+ROW_OF(double)
+ROW_OF(float)
+
+/* The loop over blocks: `body` makes row o of rows a and, where the arity is 2,
+** b. A scalar operand becomes a row too: the compilers would split the loop by
+** its cases instead of vectorising. */
+#define BLOCKS(fn, T, arity, body)                                          \
+  static void fn(sl_int n, void *out, sl_int so, const void *const *in,     \
+                 const sl_int *si) {                                        \
+    T ra[BLOCK], rb[arity == 2 ? BLOCK : 1], ro[BLOCK];                     \
+    for (sl_int i = 0; i < n; i += BLOCK) {                                 \
+      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                     \
+      T *to = (T *)out + i * so, *o = so == 1 ? to : ro;                    \
+      const T *a = row_of_##T(len, (const T *)in[0] + i * si[0], si[0], ra); \
+      const T *b = rb;                                                      \
+      if (arity == 2) {                                                     \
+        b = row_of_##T(len, (const T *)in[1] + i * si[1], si[1], rb);       \
+      }                                                                     \
+      body                                                                  \
+      for (sl_int k = 0; k < len && so != 1; k++) {                         \
+        to[k * so] = o[k];                                                  \
+      }                                                                     \
+      (void)b;                                                              \
+    }                                                                       \
+  }
+
+#define ROWS_1(T, expr)                                     \
+  _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {    \
+    const T x = a[k];                                       \
+    o[k] = expr;                                            \
+  }
+#define ROWS_2(T, expr)                                     \
+  _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {    \
+    const T x = a[k], y = b[k];                             \
+    o[k] = expr;                                            \
+  }
+#define LOOP_ROWS(fn, T, arity, expr) \
+  BLOCKS(fn, T, arity, ROWS_##arity(T, expr))
+
+/* Is any |x| of the row >= NEAR_MAX, or NaN? The borrow tells. */
+#define ANY_FAR(T)                                                             \
+  static bool any_far_##T(sl_int n, const T *x) {                              \
+    uint64_t borrow = 0;                                                       \
+    _Pragma("omp simd reduction(| : borrow)") for (sl_int k = 0; k < n; k++) { \
+      const uint64_t a = v64_bits(fabs((double)x[k]));                         \
+      borrow |= v64_bits(NEAR_MAX) - 1 - a;                                    \
+    }                                                                          \
+    return borrow >> 63 != 0;                                                  \
+  }
+ANY_FAR(double)
+ANY_FAR(float)
+
+/* The choice is of each element; a row of near ones has no choice to make. */
+#define FAR_ROWS(T, near, far)                              \
+  if (any_far_##T(len, a)) {                                \
+    for (sl_int k = 0; k < len; k++) {                      \
+      const double x = (double)a[k];                        \
+      o[k] = fabs(x) < NEAR_MAX ? (T)(near) : (T)(far);     \
+    }                                                       \
+  } else {                                                  \
+    _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {  \
+      const double x = (double)a[k];                        \
+      o[k] = (T)(near);                                     \
+    }                                                       \
+  }
+#define LOOP_FAR(fn, T, near, far) BLOCKS(fn, T, 1, FAR_ROWS(T, near, far))
+
+/* ---- where --------------------------------------------------------------- */
 
 /* only `where` has three operands; its first is a mask */
 #define LOOP_3(fn, To, Ti, expr)                                              \
@@ -187,6 +235,9 @@ ANY_FAR(float)
 #define MAKE_FAR(name, arity, near, far, ei)  \
   LOOP_FAR(name##_f64, double, near, far)     \
   LOOP_FAR(name##_f32, float, near, far)
+#define MAKE_ROWS(name, arity, e64, e32, ei) \
+  LOOP_ROWS(name##_f64, double, arity, e64)  \
+  LOOP_ROWS(name##_f32, float, arity, e32)
 #define MAKE_ARITH(name, arity, e64, e32, ei) \
   MAKE_FLOAT(name, arity, e64, e32, ei)       \
   LOOP_##arity(name##_i64, sl_int, sl_int, ei)
@@ -214,6 +265,7 @@ ANY_FAR(float)
 
 #define COLUMNS_FLOAT(name) {NULL, NULL, name##_f32, name##_f64}
 #define COLUMNS_FAR(name) COLUMNS_FLOAT(name)
+#define COLUMNS_ROWS(name) COLUMNS_FLOAT(name)
 #define COLUMNS_ARITH(name) {NULL, name##_i64, name##_f32, name##_f64}
 #define COLUMNS_TEST(name) COLUMNS_FLOAT(name)
 #define COLUMNS_COMPARE(name) {name##_u8, name##_i64, name##_f32, name##_f64}
@@ -222,6 +274,7 @@ ANY_FAR(float)
 
 #define GIVES_FLOAT false
 #define GIVES_FAR false
+#define GIVES_ROWS false
 #define GIVES_ARITH false
 #define GIVES_TEST true
 #define GIVES_COMPARE true

@@ -4,9 +4,9 @@
 ** worse than that of pow, which then takes over. f32 is computed in f64.
 ** MIT licence. */
 #include "kern/kern.h"
-#include "kern/vmath.h"
 
 #include <math.h>
+#include <string.h>
 
 #define BLOCK 128
 #define SQUARINGS 32 /* the largest |p| done by products */
@@ -33,11 +33,21 @@ static __attribute__((noinline)) void square_block(sl_int n, double *v, sl_int p
   }
 }
 
-/* |p| may exceed 2^53, where the parity that decides the sign is lost in the
-** conversion to double: hence the sign by hand. */
-static inline double pow_large(double x, sl_int p) {
-  const double r = v64_pow(fabs(x), (double)p);
-  return (p & 1) != 0 ? copysign(r, x) : r;
+/* v[k] = v[k]^p by pow. |p| may exceed 2^53, where the parity that decides the
+** sign is lost in the conversion to double: hence the sign by hand. */
+static void pow_large(sl_int n, double *v, sl_int p) {
+  double x[BLOCK];
+  for (sl_int k = 0; k < n; k++) {
+    x[k] = fabs(v[k]);
+  }
+  const double y = (double)p;
+  const void *in[] = {x, &y};
+  const sl_int step[] = {1, 0};
+  const bool odd = (p & 1) != 0;
+  sl_lane_get(SL_LANE_pow, SL_F64)(n, x, 1, in, step);
+  for (sl_int k = 0; k < n; k++) {
+    v[k] = copysign(x[k], odd ? v[k] : 1.0);
+  }
 }
 
 static bool lost(double v) { /* x^|p| out of range */
@@ -45,24 +55,23 @@ static bool lost(double v) { /* x^|p| out of range */
 }
 
 /* v[k] = x[k]^p of v[k] = x[k]^-p, p < 0 */
-static void invert_block(sl_int n, double *v, const double *x, sl_int p) {
+static void invert_block(sl_int n, double *v, double *x, sl_int p) {
   int any = 0;
   for (sl_int k = 0; k < n; k++) {
     any |= lost(v[k]);
+    x[k] = lost(v[k]) ? x[k] : 1.0 / v[k];
   }
   for (sl_int k = 0; k < n && any; k++) {
-    v[k] = lost(v[k]) ? pow_large(x[k], p) : 1.0 / v[k];
+    if (lost(v[k])) {
+      pow_large(1, x + k, p);
+    }
   }
-  for (sl_int k = 0; k < n && !any; k++) {
-    v[k] = 1.0 / v[k];
-  }
+  memcpy(v, x, (size_t)n * sizeof *v);
 }
 
 static void pow_block(sl_int n, double *v, sl_int p) {
   if (p < -SQUARINGS || p > SQUARINGS) {
-    _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {
-      v[k] = pow_large(v[k], p);
-    }
+    pow_large(n, v, p);
     return;
   }
   double x[BLOCK];

@@ -42,18 +42,26 @@ static double pairwise_float(sl_int n, const float *x, sl_int s) {
 MAXIMUM(double)
 MAXIMUM(float)
 
-/* out[k] = exp(x[k] - m); a function of its own, for scripts/packed.lua */
+#define BLOCK 128
+
+/* out[k] = exp(x[k] - m), in blocks, so that strided ones are packed code too.
+** A function of its own, for scripts/packed.lua. */
 #define EXPS(T, fexp)                                                       \
-  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so,     \
+  static __attribute__((noinline)) void exps_##T(sl_int n, T *out, sl_int so, \
                                                  const T *x, sl_int s,      \
                                                  T m) {                     \
-    if (so == 1 && s == 1) {                                                \
-      _Pragma("omp simd") for (sl_int k = 0; k < n; k++) {                  \
-        out[k] = fexp(x[k] - m);                                            \
+    T row[BLOCK];                                                           \
+    for (sl_int i = 0; i < n; i += BLOCK) {                                 \
+      const sl_int len = n - i < BLOCK ? n - i : BLOCK;                     \
+      T *to = out + i * so, *o = so == 1 ? to : row;                        \
+      for (sl_int k = 0; k < len; k++) {                                    \
+        o[k] = x[(i + k) * s] - m;                                          \
       }                                                                     \
-    } else {                                                                \
-      for (sl_int k = 0; k < n; k++) {                                      \
-        out[k * so] = fexp(x[k * s] - m);                                   \
+      _Pragma("omp simd") for (sl_int k = 0; k < len; k++) {                \
+        o[k] = fexp(o[k]);                                                  \
+      }                                                                     \
+      for (sl_int k = 0; k < len && so != 1; k++) {                         \
+        to[k * so] = o[k];                                                  \
       }                                                                     \
     }                                                                       \
   }
@@ -86,6 +94,37 @@ void sl_kern_softmax(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,
     softmax_f32(n, out, so, x, s);
   } else {
     softmax_f64(n, out, so, x, s);
+  }
+}
+
+/* Short rows one after the other: the exponentials of many rows are one loop.
+** The bits are those of sl_kern_softmax on each. */
+#define ROWS(T)                                                             \
+  static __attribute__((noinline)) void rows_##T(sl_int rows, sl_int n,     \
+                                                 T *out, const T *x) {      \
+    for (sl_int r = 0; r < rows; r++) {                                     \
+      const T m = max_##T(n, x + r * n, 1);                                 \
+      for (sl_int k = r * n; k < (r + 1) * n; k++) {                        \
+        out[k] = x[k] - m;                                                  \
+      }                                                                     \
+    }                                                                       \
+    exps_##T(rows * n, out, 1, out, 1, 0);                                  \
+    for (sl_int r = 0; r < rows; r++) {                                     \
+      const double sum = pairwise_##T(n, out + r * n, 1);                   \
+      for (sl_int k = r * n; k < (r + 1) * n; k++) {                        \
+        out[k] = (T)((double)out[k] / sum);                                 \
+      }                                                                     \
+    }                                                                       \
+  }
+ROWS(double)
+ROWS(float)
+
+void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
+                          const void *x) {
+  if (d == SL_F32) {
+    rows_float(rows, n, out, x);
+  } else {
+    rows_double(rows, n, out, x);
   }
 }
 

@@ -26,6 +26,7 @@
 #define FMA __builtin_fma
 #define ABS __builtin_fabs
 #define COPYSIGN __builtin_copysign
+#define RINT __builtin_rint
 #define INF HUGE_VAL
 #define NOT_A_NUMBER __builtin_nan("")
 #define HALF 0.5
@@ -34,6 +35,7 @@
 #define BIAS_BITS 1023
 #define MAGIC 0x1.8p52 /* adding it leaves a whole number in the low bits */
 #define TWO_MANT 0x1p52
+#define MANT_2 54.0
 #define MIN_NORMAL 0x1p-1022
 #define TINY 0x1p-54 /* below it 1 + x is 1 */
 #define LOG2E 0x1.71547652b82fep0
@@ -87,6 +89,7 @@ SL_VMATH double v64_log_poly(double z) {
 #define FMA __builtin_fmaf
 #define ABS __builtin_fabsf
 #define COPYSIGN __builtin_copysignf
+#define RINT __builtin_rintf
 #define INF HUGE_VALF
 #define NOT_A_NUMBER __builtin_nanf("")
 #define HALF 0.5f
@@ -95,6 +98,7 @@ SL_VMATH double v64_log_poly(double z) {
 #define BIAS_BITS 127
 #define MAGIC 0x1.8p23f
 #define TWO_MANT 0x1p23f
+#define MANT_2 25.0f
 #define MIN_NORMAL 0x1p-126f
 #define TINY 0x1p-25f
 #define LOG2E 0x1.715476p0f
@@ -128,5 +132,10 @@ SL_VMATH float v32_log_poly(float z) {
 
 #include "kern/vmath_exp.inc"
 #include "kern/vmath_undef.inc"
+
+SL_VMATH float v32_pow(float x, float y) {
+  const double r = v64_pow_rough((double)__builtin_fabsf(x), (double)y);
+  return v32_pow_cases(x, y, (float)r);
+}
 
 #endif

@@ -23,11 +23,11 @@ SL_VMATH v64_pair v64_product(v64_pair a, v64_pair b) {
                            __builtin_fma(a.hi, b.lo, a.lo * b.hi)};
 }
 
-/* log x, x > 0: k log 2 + 2s + s^3 (2/3 + z ...), each term a pair, s = f/(2 + f)
-** with x = 2^k (1 + f). */
+/* log x, x > 0: k log 2 + 2s + s^3 (2/3 + z ...), each term a pair, with
+** x = 2^k (1 + f), s = f/(2 + f). */
 SL_VMATH v64_pair v64_log_pair(double x) {
   const bool small = x < 0x1p-1022;
-  const v64_split m = v64_split_of(small ? x * 0x1p54 : x);
+  const v64_split m = v64_split_of(x * (small ? 0x1p54 : 1));
   const double k = m.k - (small ? 54 : 0), f = m.m - 1;
   const v64_pair d = v64_sum(2, f);
   const double rc = 1 / d.hi, q = f * rc;
@@ -45,26 +45,24 @@ SL_VMATH v64_pair v64_log_pair(double x) {
 /* x^y for x > 0 finite, y finite */
 SL_VMATH double v64_pow_positive(double x, double y) {
   const v64_pair l = v64_log_pair(x);
-  const double p = y * l.hi, c = v64_clamp(p, -746, 710);
-  const double pl = __builtin_fma(y, l.hi, -p) + y * l.lo;
-  const v64_power e = v64_reduce(c);
+  const double p = y * l.hi, pl = __builtin_fma(y, l.hi, -p) + y * l.lo;
+  const v64_power e = v64_reduce(p);
   const v64_pair one = v64_sum(1, e.r);
   const double all = one.hi + e.t;
-  const double more = __builtin_fma(p == c ? pl : 0, all, one.lo + e.t);
-  return v64_scale(one.hi + more, e.k);
+  const double more = __builtin_fma(pl, all, one.lo + e.t);
+  const double r = v64_scale(one.hi + more, e.k);
+  const double q = p > 710 ? HUGE_VAL : r;
+  return p < -746 ? 0 : q;
+}
+
+/* The same to more than the digits of f32, whose exponents magnify an error of
+** the logarithm 104 times at most; x an f32, so never subnormal. */
+SL_VMATH double v64_pow_rough(double x, double y) {
+  const v64_split m = v64_split_of(x);
+  const v64_pair l = v64_log_sum(m.k, m.m - 1);
+  return v64_exp(y * (l.hi + l.lo));
 }
 
 SL_VMATH double v64_pow(double x, double y) {
-  const double a = __builtin_fabs(x), b = __builtin_fabs(y), inf = HUGE_VAL;
-  const bool edge = (a == 0) | (a == inf) | (b == inf);
-  const bool grows = (a > 1) == (y > 0); /* of an edge: inf, not 0 */
-  const double h = 0.5 * y, limit = a == 1 ? 1 : (grows ? inf : 0);
-  const bool whole = __builtin_rint(y) == y;
-  const bool odd = whole & (__builtin_rint(h) != h);
-  const double r = edge ? limit : v64_pow_positive(a, y);
-  const double signedr = odd ? __builtin_copysign(r, x) : r;
-  const bool undefined = (x < 0) & !whole & (a < inf);
-  const double v = undefined ? __builtin_nan("") : signedr;
-  const double w = ((x != x) | (y != y)) ? x + y : v;
-  return ((x == 1) | (y == 0)) ? 1 : w;
+  return v64_pow_cases(x, y, v64_pow_positive(__builtin_fabs(x), y));
 }

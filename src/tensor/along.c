@@ -32,11 +32,11 @@ static sl_tensor without(const sl_tensor *t, int axis) {
 static sl_status run(const sl_nest *t, along_job *job, const char *what,
                      sl_err *err) {
   sl_int len = job->n > 0 ? job->n : 1;
-  if (t->numel * len <= SL_NEST_SERIAL) {
+  if (t->numel * len <= SL_SERIAL) {
     sl_nest_range(t, 0, t->numel, along_row, job);
     return SL_OK;
   }
-  sl_int block = len < SL_NEST_CHUNK ? SL_NEST_CHUNK / len : 1;
+  sl_int block = len < SL_CHUNK ? SL_CHUNK / len : 1;
   sl_int tasks = (t->numel + block - 1) / block;
   int threads = tasks > 1 ? sl_threads() : 1;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)

@@ -57,7 +57,7 @@ static void copy_band(const sl_nest *t, sl_int i0, copy_job *job) {
 }
 
 static sl_status copy_crossed(const sl_nest *t, copy_job *job, sl_err *err) {
-  if (t->numel <= SL_NEST_SERIAL) {
+  if (t->numel <= SL_SERIAL) {
     for (sl_int i0 = 0; i0 < t->n[0]; i0 += EDGE) {
       copy_band(t, i0, job);
     }
@@ -82,7 +82,7 @@ static bool is_crossed(const sl_nest *t) {
 static sl_status copy_apart(sl_tensor *out, const sl_tensor *in, sl_err *err) {
   copy_job job = {out->type.dtype, in->type.dtype, true};
   sl_int n = sl_numel(&out->type), so, si;
-  if (n <= SL_NEST_SERIAL && sl_flat_step(out, &so) && sl_flat_step(in, &si)) {
+  if (n <= SL_SERIAL && sl_flat_step(out, &so) && sl_flat_step(in, &si)) {
     sl_kern_convert(n, out->data, job.to, so, in->data, job.from, si);
     return SL_OK;
   }

@@ -55,7 +55,7 @@ sl_status sl_map(sl_lane lane, sl_tensor *out, int nin,
   map_job job = {sl_lane_get(lane, in[nin - 1]->type.dtype)};
   sl_int n = sl_numel(&out->type), so, si[3];
   const void *p[3];
-  bool flat = n <= SL_NEST_SERIAL && sl_flat_step(out, &so);
+  bool flat = n <= SL_SERIAL && sl_flat_step(out, &so);
   for (int i = 0; i < nin && flat; i++) {
     flat = sl_flat_step(in[i], &si[i]);
     p[i] = in[i]->data;
@@ -71,7 +71,7 @@ sl_status sl_map(sl_lane lane, sl_tensor *out, int nin,
     sl_nest_add(&t, in[i]->data, in[i]->type.dtype, in[i]->stride);
   }
   sl_nest_finish(&t, true);
-  t.alone = sl_lane_slow(lane) ? SL_NEST_SERIAL : SL_NEST_LIGHT;
+  t.alone = sl_lane_slow(lane) ? SL_SERIAL : SL_NEST_LIGHT;
   return sl_nest_run(&t, true, map_row, &job, sl_lane_name(lane), err);
 }
 
@@ -105,7 +105,7 @@ sl_status sl_powi(sl_tensor *out, const sl_tensor *in, sl_int p, sl_err *err) {
   }
   powi_job job = {d, p};
   sl_int n = sl_numel(&out->type), so, si;
-  if (n <= SL_NEST_SERIAL && sl_flat_step(out, &so) && sl_flat_step(in, &si)) {
+  if (n <= SL_SERIAL && sl_flat_step(out, &so) && sl_flat_step(in, &si)) {
     sl_kern_powi(d, n, out->data, so, in->data, si, p);
     return SL_OK;
   }

@@ -132,16 +132,31 @@ static sl_status run_batch(const product *p, const sl_nest *batch,
                                    sl_status_text(status));
 }
 
+static product product_of(const sl_tensor *out, const sl_tensor *a,
+                          const sl_tensor *b, bool ta, bool tb) {
+  return (product){.dtype = out->type.dtype,
+                   .m = extent(a, ta, 0),
+                   .n = extent(b, tb, 1),
+                   .k = extent(a, ta, 1),
+                   .c = last_two(out, false),
+                   .a = last_two(a, ta),
+                   .b = last_two(b, tb)};
+}
+
+sl_status sl_matmul_then(sl_tensor *out, const sl_tensor *a,
+                         const sl_tensor *b, bool ta, bool tb,
+                         sl_tile_fn *then, void *ctx, bool *called,
+                         sl_err *err) {
+  SL_TRY(check(out, a, b, ta, tb, err));
+  product p = product_of(out, a, b, ta, tb);
+  return sl_kern_gemm_then(p.dtype, p.m, p.n, p.k, &p.c, &p.a, &p.b, true,
+                           then, ctx, called, err);
+}
+
 sl_status sl_matmul(sl_tensor *out, const sl_tensor *a, const sl_tensor *b,
                     bool ta, bool tb, sl_err *err) {
   SL_TRY(check(out, a, b, ta, tb, err));
-  product p = {.dtype = out->type.dtype,
-               .m = extent(a, ta, 0),
-               .n = extent(b, tb, 1),
-               .k = extent(a, ta, 1),
-               .c = last_two(out, false),
-               .a = last_two(a, ta),
-               .b = last_two(b, tb)};
+  product p = product_of(out, a, b, ta, tb);
   if (out->type.ndim == 2) {
     return sl_kern_gemm(p.dtype, p.m, p.n, p.k, &p.c, &p.a, &p.b, true, err);
   }

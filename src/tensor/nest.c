@@ -182,16 +182,16 @@ void sl_nest_range(const sl_nest *t, sl_int p0, sl_int p1, sl_nest_row *row,
 
 sl_status sl_nest_run(const sl_nest *t, bool parallel, sl_nest_row *row,
                       void *ctx, const char *what, sl_err *err) {
-  if (t->numel <= SL_NEST_SERIAL) {
+  if (t->numel <= SL_SERIAL) {
     sl_nest_range(t, 0, t->numel, row, ctx);
     return SL_OK;
   }
-  sl_int tasks = (t->numel + SL_NEST_CHUNK - 1) / SL_NEST_CHUNK;
+  sl_int tasks = (t->numel + SL_CHUNK - 1) / SL_CHUNK;
   int threads = parallel && t->numel > t->alone ? sl_threads() : 1;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (sl_int c = 0; c < tasks; c++) {
     if (!sl_interrupted()) {
-      sl_int p0 = c * SL_NEST_CHUNK, p1 = p0 + SL_NEST_CHUNK;
+      sl_int p0 = c * SL_CHUNK, p1 = p0 + SL_CHUNK;
       sl_nest_range(t, p0, p1 < t->numel ? p1 : t->numel, row, ctx);
     }
   }

@@ -7,10 +7,8 @@
 #include "tensor/tensor.h"
 
 #define SL_NEST_OPS 4
-#define SL_NEST_CHUNK 16384 /* elements of one task */
-/* Elements that one thread does alone, 50 to 100 microseconds: of functions
-** like exp; of arithmetic and copies (also each nest's, unless set); of sums. */
-#define SL_NEST_SERIAL 32768
+/* Elements that one thread does alone, 50 to 100 microseconds: of arithmetic and
+** copies (SL_SERIAL: of functions like exp); of sums. */
 #define SL_NEST_LIGHT (1 << 17)
 #define SL_NEST_SUM (1 << 18)
 

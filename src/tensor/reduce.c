@@ -1,6 +1,6 @@
 /* reduce.c: sums, maxima, minima over any set of axes. The reduced elements of
 ** one result, in row-major order, form a fixed tree: leaves of at most
-** SL_FOLD_LEAF, halves below SL_NEST_CHUNK, and the same again over the chunks.
+** SL_FOLD_LEAF, halves below SL_CHUNK, and the same again over the chunks.
 ** The kept axis of least stride is walked as a vector of columns where that is
 ** the faster way; the tree, and so every bit, is the same either way and on
 ** any number of threads. MIT licence. */
@@ -80,10 +80,10 @@ typedef struct row_job {
 static void fold_row(void *ctx, sl_int n, char *const *p, const sl_int *s) {
   row_job *row = ctx;
   const fold_job *job = row->job;
-  sl_int p0 = row->chunk * SL_NEST_CHUNK;
+  sl_int p0 = row->chunk * SL_CHUNK;
   sl_int len = job->reduced.numel - p0;
-  if (job->chunks > 1 && len > SL_NEST_CHUNK) {
-    len = SL_NEST_CHUNK;
+  if (job->chunks > 1 && len > SL_CHUNK) {
+    len = SL_CHUNK;
   }
   sl_int width = job->columns ? SL_FOLD_WIDTH : 1;
   sl_int so = s[0] * job->kept.size[0], si = s[1] * job->kept.size[1];
@@ -132,7 +132,7 @@ static sl_status run_tasks(const fold_job *job, sl_err *err) {
   sl_int blocks = (job->kept.numel + job->block - 1) / job->block;
   sl_int tasks = blocks * job->chunks;
   sl_int work = job->kept.numel * job->reduced.numel;
-  if (work <= SL_NEST_SERIAL) { /* not even a region of one thread: 300 ns */
+  if (work <= SL_SERIAL) { /* not even a region of one thread: 300 ns */
     for (sl_int i = 0; i < tasks; i++) {
       fold_task(job, i);
     }
@@ -272,11 +272,11 @@ sl_status sl_reduce(sl_reduction r, sl_tensor *out, const sl_tensor *in,
   job.columns = wants_columns(&job.kept, &job.reduced);
   sl_int n = job.reduced.numel;
   job.chunks = 1;
-  if (n > SL_NEST_SERIAL) {
-    job.chunks = (n + SL_NEST_CHUNK - 1) / SL_NEST_CHUNK;
+  if (n > SL_SERIAL) {
+    job.chunks = (n + SL_CHUNK - 1) / SL_CHUNK;
   }
-  sl_int piece = n < SL_NEST_CHUNK ? n : SL_NEST_CHUNK;
-  job.block = SL_NEST_CHUNK / piece;
+  sl_int piece = n < SL_CHUNK ? n : SL_CHUNK;
+  job.block = SL_CHUNK / piece;
   if (job.columns && job.block < SL_FOLD_WIDTH) {
     job.block = SL_FOLD_WIDTH;
   }

@@ -70,6 +70,11 @@ void sl_view_broadcast(sl_tensor *out, const sl_tensor *in, const sl_type *type)
 /* may the two touch the same bytes? conservative */
 bool sl_overlap(const sl_tensor *a, const sl_tensor *b);
 
+/* Long loops are cut into chunks of this many elements, which threads share;
+** up to SL_SERIAL elements one thread does all. The trees of sums are cut the
+** same way, so that the bits follow from the shape. */
+enum { SL_CHUNK = 16384, SL_SERIAL = 32768 };
+
 /* ---- loops over elements ------------------------------------------------ */
 /* out and in[] have one shape (broadcast views allowed among in). Aliasing:
 ** out may equal an input exactly; any other overlap is the caller's to avoid.
@@ -110,6 +115,12 @@ sl_status sl_logsumexp(sl_tensor *out, const sl_tensor *in, int axis,
 ** shapes alone, never on the thread count. k = 0 gives zeros. (matmul.c) */
 sl_status sl_matmul(sl_tensor *out, const sl_tensor *a, const sl_tensor *b,
                     bool ta, bool tb, sl_err *err);
+
+/* The same for two axes, with sl_kern_gemm_then's call for each tile. */
+sl_status sl_matmul_then(sl_tensor *out, const sl_tensor *a,
+                         const sl_tensor *b, bool ta, bool tb,
+                         sl_tile_fn *then, void *ctx, bool *called,
+                         sl_err *err);
 
 /* idx: i64, 0-based, any shape, checked: out[.., idx.., ..] along axis
 ** (numpy's take); scatter adds upd into out (zeroed first) at idx, in order. */

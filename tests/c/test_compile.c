@@ -1,0 +1,379 @@
+/* test_compile.c: compiled programs against the same graphs evaluated node by
+** node: random graphs of all operations and their derivatives, bit by bit but
+** for the sign of zeros; results that depend on products of full mantissas,
+** whose sums BLAS orders by strides, within 1e-9 of the largest value on the
+** way. Running allocates nothing and gives the same bits on 1 and 2 threads.
+** MIT licence. */
+#include "grow.h"
+
+/* ---- reference ----------------------------------------------------------- */
+
+enum { EXACT, ROUGH, WILD }; /* WILD: a step function of something rough */
+
+typedef struct reference {
+  unsigned char *mark, *kind;
+  sl_tensor *value;
+  sl_status status;
+  double largest; /* finite magnitude among all values */
+  sl_node top;
+} reference;
+
+static bool steps(int op) {
+  switch (op) {
+    case SL_OP_sign: case SL_OP_floor: case SL_OP_ceil: case SL_OP_round:
+    case SL_OP_mod: case SL_OP_floordiv: case SL_OP_lt: case SL_OP_le:
+    case SL_OP_gt: case SL_OP_ge: case SL_OP_eq: case SL_OP_ne:
+    case SL_OP_isfinite: case SL_OP_isinf: case SL_OP_isnan:
+    case SL_OP_argmax: case SL_OP_argmin: case SL_OP_mulz:
+      return true;
+    default:
+      return false;
+  }
+}
+
+static int kind_of(const garden *w, const reference *r, sl_node n, int plain) {
+  const sl_gnode *node = &w->g.node[n];
+  const sl_int *in = sl_node_in(&w->g, n);
+  bool product = node->op == SL_OP_matmul || node->op == SL_OP_solve;
+  int kind = product && !(n < plain && w->plain[n]) ? ROUGH : EXACT;
+  for (int i = 0; i < node->nin; i++) {
+    kind = r->kind[in[i]] > kind ? r->kind[in[i]] : kind;
+  }
+  for (int i = 0; i < node->nin; i++) {
+    kind = steps(node->op) && r->kind[in[i]] == ROUGH ? WILD : kind;
+  }
+  return kind;
+}
+
+static void note_largest(reference *r, const sl_tensor *x) {
+  if (sl_dtype_isfloat(x->type.dtype)) {
+    for (sl_int k = 0; k < sl_numel(&x->type); k++) {
+      double v = fabs(sl_get(x, k));
+      r->largest = isfinite(v) && v > r->largest ? v : r->largest;
+    }
+  }
+}
+
+static sl_status value_of_node(const garden *w, const double *slots,
+                               reference *r, sl_node n, sl_err *err) {
+  const sl_gnode *node = &w->g.node[n];
+  const sl_int *attr = sl_node_attr(&w->g, n);
+  const sl_tensor *arg[SL_MAXIN];
+  double v;
+  switch (node->op) {
+    case SL_OP_input:
+      return sl_copy(&r->value[n], &w->l.input[attr[0]], err);
+    case SL_OP_capture:
+      return sl_copy(&r->value[n], &w->l.capture[attr[0]], err);
+    case SL_OP_slot:
+      set_scalar(&r->value[n], slots[attr[0]]);
+      return SL_OK;
+    case SL_OP_const:
+      memcpy(&v, attr, sizeof v);
+      set_scalar(&r->value[n], v);
+      return SL_OK;
+    default:
+      break;
+  }
+  for (int i = 0; i < node->nin; i++) {
+    arg[i] = &r->value[sl_node_in(&w->g, n)[i]];
+  }
+  return sl_op_eval((sl_op)node->op, &r->value[n], arg, node->nin, attr,
+                    node->nattr, err);
+}
+
+/* The needed nodes of w, each in a buffer of its own. `plain`: nodes that were
+** there when w->plain was filled. */
+static reference refer(const garden *w, const double *slots, int nout,
+                       const sl_node *outs, int plain) {
+  size_t n = (size_t)w->g.nnode + 1;
+  reference r = {.mark = calloc(2 * n, 1), .status = SL_OK,
+                 .value = calloc(n, sizeof *r.value)};
+  sl_err err;
+  r.kind = r.mark + n;
+  r.top = sl_graph_needed(&w->g, nout, outs, r.mark);
+  for (sl_node k = 0; k < r.top; k++) {
+    sl_type t;
+    if (r.mark[k] && r.status == SL_OK) {
+      sl_node_type(&w->g, k, &t);
+      r.value[k] = fresh(&t);
+      r.kind[k] = (unsigned char)kind_of(w, &r, k, plain);
+      r.status = value_of_node(w, slots, &r, k, &err);
+      note_largest(&r, &r.value[k]);
+    }
+  }
+  return r;
+}
+
+static void forget(reference *r) {
+  for (sl_node k = 0; k < r->top; k++) {
+    sl_free(r->value[k].data);
+  }
+  free(r->mark);
+  free(r->value);
+}
+
+/* The first element that differs by more than `tol`, or -1. Exactly: NaN is
+** NaN, 0 is -0. */
+static sl_int differs(const sl_tensor *a, const sl_tensor *b, double tol) {
+  bool whole = !sl_dtype_isfloat(a->type.dtype);
+  for (sl_int k = 0; k < sl_numel(&a->type); k++) {
+    double u = sl_get(a, k), v = sl_get(b, k);
+    bool same = whole ? sl_geti(a, k) == sl_geti(b, k)
+                      : u == v || (isnan(u) && isnan(v)) ||
+                            fabs(u - v) <= tol;
+    if (!same) {
+      return k;
+    }
+  }
+  return -1;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+typedef struct run {
+  sl_tensor result[8];
+  sl_tensor *out[8];
+  int n;
+} run;
+
+static run fresh_run(const sl_graph *g, int nout, const sl_node *outs) {
+  run r = {.n = nout};
+  for (int k = 0; k < nout; k++) {
+    sl_type t;
+    sl_node_type(g, outs[k], &t);
+    r.result[k] = fresh(&t);
+  }
+  return r;
+}
+
+static void free_run(run *r) {
+  for (int k = 0; k < r->n; k++) {
+    sl_free(r->result[k].data);
+  }
+}
+
+static sl_status go(const garden *w, sl_program *p, const double *slots,
+                    run *r, char *scratch, sl_err *err) {
+  const sl_tensor *in[LEAVES], *cap[LEAVES];
+  for (int k = 0; k < LEAVES; k++) {
+    in[k] = &w->l.input[k];
+    cap[k] = &w->l.capture[k];
+  }
+  for (int k = 0; k < r->n; k++) {
+    r->out[k] = &r->result[k];
+  }
+  return sl_program_run(p, in, cap, slots, r->out, scratch, err);
+}
+
+static struct {
+  int64_t exact, rough, wild, failed, alone, lanes;
+} tally;
+
+static void compare(const garden *w, const reference *want, const run *got,
+                    const sl_node *outs, const sl_program *p) {
+  for (int k = 0; k < got->n; k++) {
+    int kind = want->kind[outs[k]];
+    double eps = w->g.node[outs[k]].dtype == SL_F32 ? 1e-4 : 1e-9;
+    double tol = kind == EXACT ? 0.0 : eps * (1 + want->largest);
+    tally.exact += kind == EXACT;
+    tally.rough += kind == ROUGH;
+    tally.wild += kind == WILD;
+    if (kind == WILD) {
+      continue;
+    }
+    sl_int at = differs(&got->result[k], &want->value[outs[k]], tol);
+    if (at >= 0) {
+      static char plan[60000], text[60000];
+      sl_program_text(plan, sizeof plan, p);
+      sl_graph_text(text, sizeof text, &w->g, &outs[k], 1);
+      cr_assert_fail("result %d (%%%d), element %lld: %.17g, node by node "
+                     "%.17g\n%s\n%s", k, (int)outs[k], (long long)at,
+                     sl_get(&got->result[k], at),
+                     sl_get(&want->value[outs[k]], at), text, plan);
+    }
+  }
+}
+
+static void same_bits(const run *a, const run *b, const char *what) {
+  for (int k = 0; k < a->n; k++) {
+    const sl_type *t = &a->result[k].type;
+    size_t bytes = (size_t)(sl_numel(t) * sl_dtype_size(t->dtype));
+    cr_assert(memcmp(a->result[k].data, b->result[k].data, bytes) == 0,
+              "result %d: other bits: %s", k, what);
+  }
+}
+
+/* Runs again: on the other number of threads, then counting allocations. */
+static void run_again(const garden *w, sl_program *p, const double *slots,
+                      const run *first, const sl_node *outs, char *scratch) {
+  sl_err err;
+  run r = fresh_run(&w->g, first->n, outs);
+  sl_threads_set(2, &err);
+  cr_assert_eq(go(w, p, slots, &r, scratch, &err), SL_OK);
+  same_bits(first, &r, "two threads");
+  sl_threads_set(1, &err);
+  cr_assert_eq(go(w, p, slots, &r, scratch, &err), SL_OK);
+  int64_t before = sl_malloc_count();
+  cr_assert_eq(go(w, p, slots, &r, scratch, &err), SL_OK);
+  cr_assert_eq(sl_malloc_count(), before, "a run allocates");
+  same_bits(first, &r, "a later run");
+  free_run(&r);
+}
+
+static void check_program(const garden *w, int nout, const sl_node *outs,
+                          int plain, const double *other) {
+  sl_program *p;
+  sl_err err = {.msg = ""};
+  sl_threads_set(1, &err);
+  cr_assert_eq(sl_program_make(&p, &w->g, nout, outs, &err), SL_OK, "%s",
+               err.msg);
+  sl_int bytes = sl_program_scratch(p);
+  char *scratch = sl_malloc_aligned(bytes + 64);
+  memset(scratch, 0xa5, (size_t)bytes + 64);
+  for (int turn = 0; turn < 2; turn++) {
+    const double *slots = turn == 0 ? w->g.slot : other;
+    reference want = refer(w, slots, nout, outs, plain);
+    run r = fresh_run(&w->g, nout, outs);
+    sl_status s = go(w, p, turn == 0 ? NULL : other, &r, scratch, &err);
+    if (want.status != SL_OK) {
+      cr_assert_eq(s, want.status, "%d node by node, %d compiled",
+                   (int)want.status, (int)s);
+      tally.failed++;
+    } else {
+      cr_assert_eq(s, SL_OK, "%s", err.msg);
+      compare(w, &want, &r, outs, p);
+      run_again(w, p, turn == 0 ? NULL : other, &r, outs, scratch);
+    }
+    forget(&want);
+    free_run(&r);
+  }
+  for (sl_int k = 0; k < 64; k++) {
+    cr_assert_eq((unsigned char)scratch[bytes + k], 0xa5, "scratch overrun");
+  }
+  tally.lanes += bytes == 0;
+  tally.alone++;
+  sl_free(scratch);
+  sl_program_free(p);
+}
+
+/* ---- random values and derivatives --------------------------------------- */
+
+static double *other_slots(const garden *w) {
+  double *s = malloc(((size_t)w->g.nslot + 1) * sizeof *s);
+  for (int k = 0; k < w->g.nslot; k++) {
+    s[k] = 2.0 * w->g.slot[k] - 1.75;
+  }
+  return s;
+}
+
+static void random_values(uint64_t seed, int kind, int nodes) {
+  garden w;
+  sl_node outs[8];
+  grow_garden(&w, seed, kind, nodes);
+  int nout = garden_outs(&w, outs);
+  double *other = other_slots(&w);
+  check_program(&w, nout, outs, w.g.nnode, other);
+  free(other);
+  clear_garden(&w);
+}
+
+/* A number that depends on much: the sum of the last float nodes. */
+static sl_node total_of(garden *w) {
+  sl_err err;
+  sl_node total = SL_NONE, s;
+  int terms = 0;
+  for (sl_node n = w->g.nnode - 1; n >= 0 && terms < 4; n--) {
+    sl_type t;
+    sl_node_type(&w->g, n, &t);
+    if (t.dtype == SL_F64 && t.ndim > 0 && handy(w, n)) {
+      sl_int all = ((sl_int)1 << t.ndim) - 1;
+      s = add(&w->g, SL_OP_sum, 1, &n, 1, &all);
+      cr_assert(total == SL_NONE ||
+                sl_graph_map(&w->g, SL_OP_add, 2, (sl_node[]){total, s}, &s,
+                             &err) == SL_OK);
+      total = s;
+      terms++;
+    }
+  }
+  return total;
+}
+
+static void random_derivatives(uint64_t seed, int kind, int nodes) {
+  garden w;
+  sl_node x[2], dx[2], outs[4], one, y;
+  sl_err err = {.msg = ""};
+  grow_garden(&w, seed, kind, nodes);
+  int plain = w.g.nnode, nout = 1;
+  y = total_of(&w);
+  for (sl_node n = 0, k = 0; n < plain && k < 2; n++) {
+    if (w.g.node[n].op == SL_OP_input) { /* 0 and 1 are f64 */
+      x[k] = n;
+      dx[k++] = add1(&w.g, SL_OP_sin, n);
+    }
+  }
+  cr_assert_eq(sl_graph_const(&w.g, 1.0, SL_F64, &one, &err), SL_OK);
+  outs[0] = y;
+  cr_assert_eq(sl_graph_vjp(&w.g, 2, x, 1, &y, &one, &outs[1], &err), SL_OK,
+               "%s", err.msg);
+  cr_assert_eq(sl_graph_jvp(&w.g, 2, x, dx, 1, &y, &outs[3], &err), SL_OK,
+               "%s", err.msg);
+  for (int k = 1; k < 4; k++) {
+    if (outs[k] != SL_NONE) {
+      outs[nout++] = outs[k];
+    }
+  }
+  double *other = other_slots(&w);
+  check_program(&w, nout, outs, plain, other);
+  free(other);
+  clear_garden(&w);
+}
+
+/* Most comparisons are exact ones, and both ways of running are met. */
+static void report(void) {
+  int64_t all = tally.exact + tally.rough + tally.wild;
+  cr_assert_gt(tally.exact, all / 2, "%lld of %lld exact",
+               (long long)tally.exact, (long long)all);
+  if (getenv("SADDLE_TALLY")) {
+    fprintf(stderr, "%lld exact, %lld rough, %lld wild, %lld of %lld failed, "
+            "%lld without scratch\n", (long long)tally.exact,
+            (long long)tally.rough, (long long)tally.wild,
+            (long long)tally.failed, (long long)tally.alone,
+            (long long)tally.lanes);
+  }
+}
+
+Test(compile, random_values_of_few_elements) {
+  for (uint64_t seed = 1; seed <= 3000; seed++) {
+    random_values(seed, 0, 14 + (int)(seed % 40));
+  }
+  report();
+}
+
+Test(compile, random_values) {
+  for (uint64_t seed = 1; seed <= 2000; seed++) {
+    random_values(seed << 20, 1, 16 + (int)(seed % 60));
+  }
+  report();
+}
+
+Test(compile, random_values_of_long_axes) {
+  for (uint64_t seed = 1; seed <= 120; seed++) {
+    random_values(seed << 32, 2, 16 + (int)(seed % 30));
+  }
+  report();
+}
+
+Test(compile, random_derivatives) {
+  for (uint64_t seed = 1; seed <= 1500; seed++) {
+    random_derivatives(seed << 8 | 1, (int)(seed % 2), 14 + (int)(seed % 30));
+  }
+  report();
+}
+
+Test(compile, random_derivatives_of_long_axes) {
+  for (uint64_t seed = 1; seed <= 40; seed++) {
+    random_derivatives(seed << 40, 2, 14 + (int)(seed % 16));
+  }
+  report();
+}
