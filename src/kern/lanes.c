@@ -283,6 +283,7 @@ ANY_FAR(float)
 
 #define SLOW_FLOAT true
 #define SLOW_FAR true
+#define SLOW_ROWS true
 #define SLOW_ARITH false
 #define SLOW_TEST false
 #define SLOW_COMPARE false
