@@ -42,6 +42,10 @@ const char *sl_lane_name(sl_lane lane);
 int sl_lane_arity(sl_lane lane);
 sl_dtype sl_lane_result(sl_lane lane, sl_dtype d);
 
+/* Whether an element takes nanoseconds (exp, tanh), not the half of one that
+** arithmetic takes. */
+bool sl_lane_slow(sl_lane lane);
+
 /* Products and sums of f64 in one pass, of operands x, y, z: x + y z, x - y z,
 ** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
 ** programs make of two. (product.c) */

@@ -281,14 +281,24 @@ ANY_FAR(float)
 #define GIVES_LOGIC true
 #define GIVES_SELECT false
 
+#define SLOW_FLOAT true
+#define SLOW_FAR true
+#define SLOW_ROWS true
+#define SLOW_ARITH false
+#define SLOW_TEST false
+#define SLOW_COMPARE false
+#define SLOW_LOGIC false
+#define SLOW_SELECT false
+
 static const struct {
   const char *name;
   int arity;
   bool mask; /* writes u8 */
+  bool slow;
   sl_lane_fn *fn[SL_NDTYPE];
 } lanes[] = {
 #define SL_LANE(name, arity, kind, ...) \
-  {#name, arity, GIVES_##kind, COLUMNS_##kind(name)},
+  {#name, arity, GIVES_##kind, SLOW_##kind, COLUMNS_##kind(name)},
 #include "kern/lanes.def"
 #undef SL_LANE
 };
@@ -301,4 +311,8 @@ int sl_lane_arity(sl_lane lane) { return lanes[lane].arity; }
 
 sl_dtype sl_lane_result(sl_lane lane, sl_dtype d) {
   return lanes[lane].mask ? SL_U8 : d;
+}
+
+bool sl_lane_slow(sl_lane lane) {
+  return lanes[lane].slow && lane != SL_LANE_div && lane != SL_LANE_sqrt;
 }

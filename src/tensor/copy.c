@@ -63,7 +63,8 @@ static sl_status copy_crossed(const sl_nest *t, copy_job *job, sl_err *err) {
     }
     return SL_OK;
   }
-#pragma omp parallel for num_threads(sl_threads()) schedule(static)
+  int threads = t->numel > SL_NEST_LIGHT / 2 ? sl_threads() : 1;
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (sl_int i0 = 0; i0 < t->n[0]; i0 += EDGE) {
     if (!sl_interrupted()) {
       copy_band(t, i0, job);

@@ -71,6 +71,7 @@ sl_status sl_map(sl_lane lane, sl_tensor *out, int nin,
     sl_nest_add(&t, in[i]->data, in[i]->type.dtype, in[i]->stride);
   }
   sl_nest_finish(&t, true);
+  t.alone = sl_lane_slow(lane) ? SL_SERIAL : SL_NEST_LIGHT;
   return sl_nest_run(&t, true, map_row, &job, sl_lane_name(lane), err);
 }
 

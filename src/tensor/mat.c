@@ -1,6 +1,7 @@
 /* mat.c: matrices of batched tensors, copied between any strides and the
-** column-major scratch of LAPACK; and the threads of its larger calls. Copies go by 32 x 32 squares, so that a
-** transposing copy touches whole cache lines.  MIT licence. */
+** column-major scratch of LAPACK; and the threads of its larger calls. Copies
+** go by 32 x 32 squares, so that a transposing copy touches whole cache lines.
+** MIT licence. */
 #include "tensor/mat.h"
 
 #include <cblas.h>

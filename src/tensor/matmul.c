@@ -100,7 +100,8 @@ static void multiply_row(void *ctx, sl_int n, char *const *q, const sl_int *s) {
   }
 }
 
-/* The items of a task, fixed by shape: about 2^18 multiplications. */
+/* The items of a task, fixed by shape: about 2^18 multiplications; four such
+** tasks are worth a second thread. */
 static sl_int items_of_task(const product *p) {
   sl_int each = p->m * p->n * (p->k > 0 ? p->k : 1);
   return each >= 1 << 18 ? 1 : (1 << 18) / each;
@@ -110,7 +111,7 @@ static sl_status run_batch(const product *p, const sl_nest *batch,
                            sl_err *err) {
   sl_int items = items_of_task(p), n = batch->numel;
   sl_int tasks = (n + items - 1) / items;
-  if (tasks <= 1 || sl_threads() == 1 || sl_kern_gemm_tiles(p->m, p->n, p->k)) {
+  if (tasks < 4 || sl_threads() == 1 || sl_kern_gemm_tiles(p->m, p->n, p->k)) {
     batch_job job = {p, true, SL_OK, err};
     sl_nest_range(batch, 0, n, multiply_row, &job);
     return job.status;

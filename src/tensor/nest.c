@@ -6,6 +6,7 @@
 void sl_nest_init(sl_nest *t, int ndim, const sl_int *shape) {
   t->nops = 0;
   t->ndim = ndim;
+  t->alone = SL_NEST_LIGHT;
   t->numel = 1;
   for (int j = 0; j < ndim; j++) {
     t->n[j] = shape[j];
@@ -186,7 +187,7 @@ sl_status sl_nest_run(const sl_nest *t, bool parallel, sl_nest_row *row,
     return SL_OK;
   }
   sl_int tasks = (t->numel + SL_CHUNK - 1) / SL_CHUNK;
-  int threads = parallel ? sl_threads() : 1;
+  int threads = parallel && t->numel > t->alone ? sl_threads() : 1;
 #pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (sl_int c = 0; c < tasks; c++) {
     if (!sl_interrupted()) {

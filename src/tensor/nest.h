@@ -7,10 +7,15 @@
 #include "tensor/tensor.h"
 
 #define SL_NEST_OPS 4
+/* Elements that one thread does alone, 50 to 100 microseconds: of arithmetic and
+** copies (SL_SERIAL: of functions like exp); of sums. */
+#define SL_NEST_LIGHT (1 << 17)
+#define SL_NEST_SUM (1 << 18)
 
 typedef struct sl_nest {
   int nops, ndim; /* ndim >= 1 */
   sl_int numel;
+  sl_int alone; /* elements that are not worth a second thread */
   sl_int n[SL_MAXDIM];
   sl_int s[SL_MAXDIM][SL_NEST_OPS]; /* strides by axis, elements */
   sl_int size[SL_NEST_OPS];         /* bytes of one element */

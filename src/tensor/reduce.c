@@ -138,7 +138,8 @@ static sl_status run_tasks(const fold_job *job, sl_err *err) {
     }
     return SL_OK;
   }
-#pragma omp parallel for num_threads(sl_threads()) schedule(static)
+  int threads = work > SL_NEST_SUM ? sl_threads() : 1;
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
   for (sl_int i = 0; i < tasks; i++) {
     if (!sl_interrupted()) {
       fold_task(job, i);

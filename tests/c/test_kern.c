@@ -505,7 +505,7 @@ Test(kern, products_in_tiles) {
                                     {1100, 1, 1100}, {2, 2, 300000},
                                     {129, 91, 100},  {1030, 523, 7},
                                     {3000, 3, 130},  {3, 3000, 130},
-                                    {2000, 70, 4},   {102, 103, 4095}};
+                                    {2000, 70, 9},   {102, 103, 4095}};
   double *buf = sl_malloc(8 * 10 * 1024 * 1024);
   cr_assert(!sl_kern_gemm_tiles(101, 101, 101));
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {

@@ -222,6 +222,17 @@ t.test("threads from the environment", function()
   end
 end)
 
+t.test("what the libraries read is set before they are loaded", function()
+  local code = "-e 'for _, name in ipairs{\"GOMP_SPINCOUNT\", "
+    .. "\"OPENBLAS_NUM_THREADS\", \"OPENBLAS_THREAD_TIMEOUT\"} do "
+    .. "print(os.getenv(name)) end'"
+  local unset = "-u GOMP_SPINCOUNT -u OMP_WAIT_POLICY -u OPENBLAS_NUM_THREADS "
+    .. "-u OPENBLAS_THREAD_TIMEOUT "
+  t.eq(run(saddle, code, unset), "300\n1\n20\n")
+  t.eq(run(saddle, code, unset .. "GOMP_SPINCOUNT=7 OPENBLAS_NUM_THREADS=2"),
+    "7\n2\n20\n")
+end)
+
 t.test("arg before and after long options", function()
   t.eq(run(saddle, "--seed 3 args.lua x"),
     "-3=program -2=--seed -1=3 0=args.lua 1=x |\tx\n")
