@@ -108,8 +108,21 @@ need-%:
 	  { echo "please install (Debian packages): $* $($*_needs)"; exit 1; }
 clang_needs := libomp-dev
 
-bench: all ## times of the operations that matter
-	$(SADDLE) tests/bench/run.lua
+# Hand-written limits of the benchmark: not Saddle's code, so any arithmetic
+# the compiler likes.
+BENCH := limits limit_net limit_gemm limit_quad
+build/bench/limits: $(BENCH:%=tests/bench/%.c)
+build/bench/kernels: tests/bench/kernels.c
+build/bench/limits build/bench/kernels: tests/bench/protocol.c $(wildcard tests/bench/*.h)
+	@mkdir -p $(@D) && echo "  cc   $@"
+	$(Q)$(CC) -std=gnu11 $(WARN) -O3 -march=$(ARCH) -fopenmp -fno-math-errno \
+	  -fno-trapping-math -o $@ $(filter %.c,$^) -lopenblas -lm
+
+bench: all build/bench/limits ## times beside limits and peers; CASES="hessian sgd"
+	CC="$(CC)" $(SADDLE) tests/bench/run.lua $(CASES)
+
+bench-blas: build/bench/kernels ## is OpenBLAS's kernel for this processor the best?
+	lua5.4 tests/bench/kernels.lua $<
 
 docs: all ## regenerate the reference in docs/
 	$(SADDLE) scripts/reference.lua docs/reference.md
@@ -129,4 +142,4 @@ clean: ## remove build/
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/*.d)
 .PHONY: style packed all objects help test tiny tests suites demo debug asan memcheck check bench \
-  docs figures install clean
+  bench-blas docs figures install clean

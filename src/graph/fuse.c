@@ -20,6 +20,7 @@ typedef struct fuser {
   sl_program *p;
   open_group *open;
   int nopen;
+  int32_t *uses; /* by node: how often it is read */
 } fuser;
 
 /* ---- closing ------------------------------------------------------------- */
@@ -45,6 +46,38 @@ static bool follows_product(const sl_program *p, const sl_group *g) {
          sl_shape_eq(&t, &g->type);
 }
 
+/* Operation number i of o if it is a product that only one other reads, or -1.
+** v: its value, as operations name it. */
+static int lone_product(const fuser *f, const open_group *o, uint8_t v) {
+  int i = v & 0x80 ? v & 0x7f : -1;
+  bool fits = i >= 0 && f->uses[o->op[i].node] == 1 &&
+              o->op[i].fn == sl_lane_get(SL_LANE_mul, SL_F64);
+  return fits ? i : -1;
+}
+
+/* A product goes into the sum that is its only reader: one pass for the two. */
+static void pair_products(fuser *f, open_group *o) {
+  for (int32_t j = 0; j < o->g.nop; j++) {
+    sl_gop *op = &o->op[j];
+    bool sum = op->fn == sl_lane_get(SL_LANE_add, SL_F64);
+    bool difference = op->fn == sl_lane_get(SL_LANE_sub, SL_F64);
+    for (int k = 1; k >= 0 && (sum || difference) && op->nin == 2; k--) {
+      int i = lone_product(f, o, op->in[k]);
+      if (i >= 0) {
+        sl_gop *product = &o->op[i];
+        op->fn = sum ? sl_lane_add_product
+                 : k ? sl_lane_sub_product
+                     : sl_lane_product_sub;
+        op->in[0] = op->in[1 - k];
+        op->in[1] = product->in[0];
+        op->in[2] = product->in[1];
+        op->nin = 3;
+        product->fn = NULL; /* not run any more */
+      }
+    }
+  }
+}
+
 /* Moves a group's lists to the program's and gives it its place in the order.
 ** Its number was fixed when it was opened. */
 static void close_group(fuser *f, int which) {
@@ -52,6 +85,7 @@ static void close_group(fuser *f, int which) {
   open_group *o = &f->open[which];
   int32_t number = p->slot[o->op[0].node].group;
   sl_group *g = &p->group[number];
+  pair_products(f, o);
   *g = o->g;
   g->op = p->ngop;
   g->read = p->nread;
@@ -280,7 +314,7 @@ static void assign_rows(const sl_program *p, sl_group *g) {
   int free_row[SL_GROUP_VALUES], nfree = 0;
   const sl_gop *op = p->gop + g->op;
   for (int i = 0; i < g->nop; i++) {
-    for (int k = 0; k < op[i].nin; k++) {
+    for (int k = 0; k < op[i].nin && op[i].fn != NULL; k++) {
       last[op[i].in[k]] = i;
     }
   }
@@ -291,6 +325,9 @@ static void assign_rows(const sl_program *p, sl_group *g) {
     g->row[v] = -1;
   }
   for (int i = 0; i < g->nop; i++) {
+    if (op[i].fn == NULL) {
+      continue;
+    }
     if (p->slot[op[i].node].place == SL_AT_LANE) {
       g->row[op[i].out] =
           (int16_t)(nfree > 0 ? free_row[--nfree] : g->nrow++);
@@ -314,6 +351,18 @@ void sl_fuse_rows(sl_program *p) {
   }
 }
 
+static void count_uses(const sl_program *p, int32_t *uses) {
+  for (int32_t k = 0; k < p->g.nnode; k++) {
+    uses[k] = 0;
+    for (int i = 0; i < p->g.node[k].nin; i++) {
+      uses[sl_node_in(&p->g, k)[i]]++;
+    }
+  }
+  for (int i = 0; i < p->nout; i++) {
+    uses[p->outs[i]]++;
+  }
+}
+
 sl_status sl_fuse(sl_program *p, sl_err *err) {
   sl_int n = p->g.nnode + 1;
   fuser f = {.p = p, .open = sl_malloc(OPEN * (sl_int)sizeof *f.open)};
@@ -321,12 +370,15 @@ sl_status sl_fuse(sl_program *p, sl_err *err) {
   p->group = sl_malloc(n * (sl_int)sizeof *p->group);
   p->gop = sl_malloc(n * (sl_int)sizeof *p->gop);
   p->read = sl_malloc(3 * n * (sl_int)sizeof *p->read);
-  if (f.open == NULL || p->item == NULL || p->group == NULL ||
+  f.uses = sl_malloc(n * (sl_int)sizeof *f.uses);
+  if (f.open == NULL || f.uses == NULL || p->item == NULL || p->group == NULL ||
       p->gop == NULL || p->read == NULL) {
     sl_free(f.open);
+    sl_free(f.uses);
     return sl_fail(err, SL_ENOMEM, "program: no memory for %d nodes",
                    p->g.nnode);
   }
+  count_uses(p, f.uses);
   for (int32_t k = 0; k < p->g.nnode; k++) {
     place_in_order(&f, k);
   }
@@ -334,5 +386,6 @@ sl_status sl_fuse(sl_program *p, sl_err *err) {
     close_group(&f, 0);
   }
   sl_free(f.open);
+  sl_free(f.uses);
   return SL_OK;
 }

@@ -16,11 +16,19 @@ enum {
   ROOM = SL_GROUP_VALUES * SHORTEST * 8 /* of rows, on each thread's stack */
 };
 
+/* A thread's rows. What repeats with the run's period is loaded once: `loaded`
+** elements from phase `phase` on. */
+typedef struct bench {
+  _Alignas(64) char rows[ROOM];
+  sl_int phase, loaded;
+} bench;
+
 /* How a value is reached during one run. */
 typedef struct access {
   char *base;             /* in memory; NULL: a row of L1 */
   sl_int size, step;      /* bytes of an element; 0: one number for all */
   const sl_tensor *strided; /* copied into the row first */
+  bool periodic; /* the same after each period of the run */
   int row;
 } access;
 
@@ -29,9 +37,41 @@ typedef struct group_run {
   const sl_gop *op;
   int32_t nop;
   int nvalue, nread;
-  sl_int block;
+  sl_int block, period; /* period: of repeated rows, 0 for none */
   access value[SL_GROUP_VALUES];
 } group_run;
+
+/* After how many elements t repeats, being the same along its first axes; 0 when
+** it does not. */
+static sl_int period_of(const sl_tensor *t) {
+  int first = 0;
+  sl_int n = 1;
+  while (first < t->type.ndim &&
+         (t->stride[first] == 0 || t->type.shape[first] == 1)) {
+    first++;
+  }
+  for (int a = first; a < t->type.ndim; a++) {
+    n *= t->type.shape[a];
+  }
+  return first > 0 ? n : 0;
+}
+
+/* Takes the first period that fits a block, and blocks that are multiples of it
+** (with reductions, whose blocks are cut otherwise, any block will do). */
+static void choose_period(group_run *run) {
+  run->period = 0;
+  for (int v = 0; v < run->nread; v++) {
+    access *a = &run->value[v];
+    sl_int period = a->strided != NULL ? period_of(a->strided) : 0;
+    if (run->period == 0 && period > 0 && 2 * period <= run->block) {
+      run->period = period;
+    }
+    a->periodic = period > 0 && period == run->period;
+  }
+  if (run->period > 0 && run->g->nfold == 0) {
+    run->block -= run->block % run->period;
+  }
+}
 
 static void prepare(group_run *run, const sl_program *p, const sl_group *g,
                     const sl_tensor *desc) {
@@ -57,36 +97,46 @@ static void prepare(group_run *run, const sl_program *p, const sl_group *g,
   for (int i = 0; i < g->nop; i++) {
     int v = g->nread + i;
     const sl_tensor *t = &desc[run->op[i].node];
-    bool lane = g->row[v] >= 0;
+    bool lane = g->row[v] >= 0 || run->op[i].fn == NULL;
     run->value[v] = (access){.base = lane ? NULL : t->data, .step = 1,
                              .size = sl_dtype_size(t->type.dtype),
-                             .row = g->row[v]};
+                             .row = lane && g->row[v] >= 0 ? g->row[v] : 0};
   }
   sl_int block = row > 0 ? AIM / (8 * row) / 64 * 64 : LONGEST;
   block = block > LONGEST    ? LONGEST
           : block < SHORTEST ? SHORTEST
                              : block;
   run->block = block;
+  choose_period(run);
 }
 
 /* One block: elements p0 .. p0 + n; at[v] is where value v has them. */
-static void run_block(const group_run *run, sl_int p0, sl_int n, char *rows,
+static void run_block(const group_run *run, sl_int p0, sl_int n, bench *b,
                       void **at) {
+  sl_int phase = run->period > 0 ? p0 % run->period : 0;
+  bool fresh = phase != b->phase || n > b->loaded;
   for (int v = 0; v < run->nvalue; v++) {
     const access *a = &run->value[v];
     if (a->strided != NULL || a->base == NULL) {
-      at[v] = rows + a->row * run->block * 8;
+      at[v] = b->rows + a->row * run->block * 8;
     } else {
       at[v] = a->base + p0 * a->step * a->size;
     }
-    if (a->strided != NULL) {
+    if (a->strided != NULL && (fresh || !a->periodic)) {
       sl_read_row(a->strided, p0, n, at[v]);
     }
+  }
+  if (fresh) {
+    b->phase = phase;
+    b->loaded = n;
   }
   for (int32_t i = 0; i < run->nop; i++) {
     const sl_gop *op = &run->op[i];
     const void *in[3];
     sl_int step[3];
+    if (op->fn == NULL) {
+      continue;
+    }
     for (int k = 0; k < op->nin; k++) {
       in[k] = at[op->in[k]];
       step[k] = run->value[op->in[k]].step;
@@ -96,11 +146,12 @@ static void run_block(const group_run *run, sl_int p0, sl_int n, char *rows,
 }
 
 static void run_range(const group_run *run, sl_int p0, sl_int p1) {
-  _Alignas(64) char rows[ROOM];
+  bench b;
   void *at[SL_GROUP_VALUES];
+  b.loaded = 0;
   for (; p0 < p1; p0 += run->block) {
     sl_int n = p1 - p0 < run->block ? p1 - p0 : run->block;
-    run_block(run, p0, n, rows, at);
+    run_block(run, p0, n, &b, at);
   }
 }
 
@@ -150,10 +201,10 @@ static void join_all(const fold_run *r, sl_int nk, columns *acc,
 
 /* Inner sweep: acc[i] = fold i of elements p0 .. p0 + n of one line. */
 static void fold_line(const fold_run *r, sl_int p0, sl_int n, columns *acc,
-                      char *rows) {
+                      bench *b) {
   if (n <= r->run->block) {
     void *at[SL_GROUP_VALUES];
-    run_block(r->run, p0, n, rows, at);
+    run_block(r->run, p0, n, b, at);
     for (int i = 0; i < r->run->g->nfold; i++) {
       fold_packed(r->folder[i], &acc[i], at[r->run->g->fold[i].value],
                   value_size(r, i), n);
@@ -162,18 +213,18 @@ static void fold_line(const fold_run *r, sl_int p0, sl_int n, columns *acc,
   }
   columns other[SL_GROUP_FOLDS];
   sl_int half = left_part(n);
-  fold_line(r, p0, half, acc, rows);
-  fold_line(r, p0 + half, n - half, other, rows);
+  fold_line(r, p0, half, acc, b);
+  fold_line(r, p0 + half, n - half, other, b);
   join_all(r, 1, acc, other);
 }
 
 /* Several whole short lines from one block. */
 static void fold_lines(const fold_run *r, sl_int line, sl_int count,
-                       char *rows) {
+                       bench *b) {
   const sl_group *g = r->run->g;
   void *at[SL_GROUP_VALUES];
   columns acc;
-  run_block(r->run, line * g->inner, count * g->inner, rows, at);
+  run_block(r->run, line * g->inner, count * g->inner, b, at);
   for (int i = 0; i < g->nfold; i++) {
     sl_int size = value_size(r, i);
     const char *x = at[g->fold[i].value];
@@ -187,14 +238,14 @@ static void fold_lines(const fold_run *r, sl_int line, sl_int count,
 
 /* Outer sweep: a leaf's rows are collected, since a block holds fewer. */
 static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
-                           columns *acc, char *rows) {
+                           columns *acc, bench *b) {
   const sl_group *g = r->run->g;
   _Alignas(64) char leaf[SL_GROUP_FOLDS][SL_FOLD_LEAF * SL_FOLD_WIDTH * 8];
   void *at[SL_GROUP_VALUES];
   sl_int step = r->run->block / g->inner;
   for (sl_int k = 0; k < n; k += step) {
     sl_int count = n - k < step ? n - k : step;
-    run_block(r->run, (row + k) * g->inner, count * g->inner, rows, at);
+    run_block(r->run, (row + k) * g->inner, count * g->inner, b, at);
     for (int i = 0; i < g->nfold; i++) {
       sl_int size = value_size(r, i) * g->inner;
       memcpy(leaf[i] + k * size, at[g->fold[i].value],
@@ -207,15 +258,15 @@ static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
 }
 
 static void fold_rows(const fold_run *r, sl_int row, sl_int n, columns *acc,
-                      char *rows) {
+                      bench *b) {
   if (n <= SL_FOLD_LEAF) {
-    fold_leaf_rows(r, row, n, acc, rows);
+    fold_leaf_rows(r, row, n, acc, b);
     return;
   }
   columns other[SL_GROUP_FOLDS];
   sl_int half = left_part(n);
-  fold_rows(r, row, half, acc, rows);
-  fold_rows(r, row + half, n - half, other, rows);
+  fold_rows(r, row, half, acc, b);
+  fold_rows(r, row + half, n - half, other, b);
   join_all(r, r->run->g->inner, acc, other);
 }
 
@@ -238,17 +289,18 @@ static void keep(const fold_run *r, sl_int chunk, sl_int first, sl_int nk,
 
 /* One chunk of the reduced range, for one line or for all columns. */
 static void fold_chunk(const fold_run *r, sl_int line, sl_int chunk) {
-  _Alignas(64) char rows[ROOM];
+  bench b;
   columns acc[SL_GROUP_FOLDS];
+  b.loaded = 0;
   const sl_group *g = r->run->g;
   sl_int p0 = r->chunks > 1 ? chunk * SL_CHUNK : 0;
   sl_int n = r->reduced - p0;
   n = r->chunks > 1 && n > SL_CHUNK ? SL_CHUNK : n;
   if (g->sweep == SL_SWEEP_INNER) {
-    fold_line(r, line * g->inner + p0, n, acc, rows);
+    fold_line(r, line * g->inner + p0, n, acc, &b);
     keep(r, chunk, line, 1, acc);
   } else {
-    fold_rows(r, p0, n, acc, rows);
+    fold_rows(r, p0, n, acc, &b);
     keep(r, chunk, 0, g->inner, acc);
   }
 }
@@ -291,10 +343,11 @@ static void fold_short_lines(const fold_run *r, bool parallel) {
 #pragma omp parallel for num_threads(sl_threads()) schedule(static) \
     if (parallel)
   for (sl_int t = 0; t < tasks; t++) {
-    _Alignas(64) char rows[ROOM];
+    bench b;
     sl_int first = t * each, left = g->outer - first;
     if (!sl_interrupted()) {
-      fold_lines(r, first, left < each ? left : each, rows);
+      b.loaded = 0;
+      fold_lines(r, first, left < each ? left : each, &b);
     }
   }
 }

@@ -84,26 +84,94 @@ static void number_values(sl_scalars *m, sl_lanecode *c) {
   }
 }
 
-static sl_status finish(sl_scalars *m, int nout, const sl_node *outs,
-                        sl_lanecode *c) {
+/* ---- products with the sum that takes them ------------------------------- */
+
+typedef struct pairing {
+  sl_lanecode *c;
+  int32_t *maker; /* by value: the operation that makes it, or -1 */
+  int32_t *uses;  /* by value: how often it is read, results included */
+} pairing;
+
+/* Operation i as a product that only its reader needs, or -1. */
+static int32_t lone_product(const pairing *p, const sl_lop *reader, int32_t v) {
+  int32_t i = p->maker[v];
+  bool fits = i >= 0 && p->uses[v] == 1 &&
+              p->c->op[i].fn == sl_lane_get(SL_LANE_mul, SL_F64) &&
+              p->c->op[i].level == reader->level;
+  return fits ? i : -1;
+}
+
+/* x + y z, x - y z or y z - x in place of a sum and a product. */
+static void pair(pairing *p, sl_lop *op) {
+  bool sum = op->fn == sl_lane_get(SL_LANE_add, SL_F64);
+  bool difference = op->fn == sl_lane_get(SL_LANE_sub, SL_F64);
+  for (int k = 1; k >= 0 && (sum || difference); k--) {
+    int32_t i = lone_product(p, op, op->in[k]);
+    if (i < 0) {
+      continue;
+    }
+    sl_lop *product = &p->c->op[i];
+    int32_t x = op->in[1 - k], y = product->in[0], z = product->in[1];
+    bool shared = p->c->level[z] < p->c->level[y]; /* y has the quick loop */
+    op->fn = sum ? sl_lane_add_product
+             : k ? sl_lane_sub_product
+                 : sl_lane_product_sub;
+    op->nin = 3;
+    op->in[0] = x;
+    op->in[1] = shared ? z : y;
+    op->in[2] = shared ? y : z;
+    product->fn = NULL;
+    return;
+  }
+}
+
+static void drop_paired(sl_lanecode *c) {
+  int32_t kept = 0, fixed = 0;
+  for (int32_t i = 0; i < c->nop; i++) {
+    if (c->op[i].fn != NULL) {
+      fixed += i < c->nfixed;
+      c->op[kept++] = c->op[i];
+    }
+  }
+  c->nop = kept;
+  c->nfixed = fixed;
+}
+
+/* Products go into the sums that are their only readers. */
+static void pair_products(sl_lanecode *c, int32_t *lists, sl_int results) {
+  pairing p = {.c = c, .maker = lists, .uses = lists + c->nvalue};
+  for (int32_t v = 0; v < c->nvalue; v++) {
+    p.maker[v] = -1;
+    p.uses[v] = 0;
+  }
+  for (int32_t i = 0; i < c->nop; i++) {
+    p.maker[c->op[i].out] = i;
+    for (int k = 0; k < c->op[i].nin; k++) {
+      p.uses[c->op[i].in[k]]++;
+    }
+  }
+  for (sl_int j = 0; j < results; j++) {
+    p.uses[c->out[j]]++;
+  }
+  for (int32_t i = 0; i < c->nop; i++) {
+    pair(&p, &c->op[i]);
+  }
+  drop_paired(c);
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static sl_int result_elements(const sl_scalars *m, int nout,
+                              const sl_node *outs) {
   sl_int total = 0;
-  mark_needed_values(m, nout, outs);
-  count_needed(m, c);
   for (int k = 0; k < nout; k++) {
     total += sl_numel(&m->ids[outs[k]].type);
   }
-  c->nresult = nout;
-  c->level = sl_malloc(c->nvalue + 1);
-  c->load = sl_malloc((c->nload + 1) * (sl_int)sizeof *c->load);
-  c->op = sl_malloc((c->nop + 1) * (sl_int)sizeof *c->op);
-  c->first = sl_malloc((nout + 1) * (sl_int)sizeof *c->first);
-  c->out = sl_malloc((total + 1) * (sl_int)sizeof *c->out);
-  if (c->level == NULL || c->load == NULL || c->op == NULL ||
-      c->first == NULL || c->out == NULL) {
-    sl_scalars_no_memory(m);
-    return m->status;
-  }
-  number_values(m, c);
+  return total;
+}
+
+static void note_results(const sl_scalars *m, int nout, const sl_node *outs,
+                         sl_lanecode *c) {
   sl_int at = 0;
   for (int k = 0; k < nout; k++) {
     c->first[k] = at;
@@ -113,7 +181,29 @@ static sl_status finish(sl_scalars *m, int nout, const sl_node *outs,
     }
   }
   c->first[nout] = at;
-  return SL_OK;
+}
+
+static void finish(sl_scalars *m, int nout, const sl_node *outs,
+                   sl_lanecode *c) {
+  sl_int total = result_elements(m, nout, outs);
+  mark_needed_values(m, nout, outs);
+  count_needed(m, c);
+  c->nresult = nout;
+  c->level = sl_malloc(c->nvalue + 1);
+  c->load = sl_malloc((c->nload + 1) * (sl_int)sizeof *c->load);
+  c->op = sl_malloc((c->nop + 1) * (sl_int)sizeof *c->op);
+  c->first = sl_malloc((nout + 1) * (sl_int)sizeof *c->first);
+  c->out = sl_malloc((total + 1) * (sl_int)sizeof *c->out);
+  int32_t *lists = sl_malloc((2 * c->nvalue + 1) * (sl_int)sizeof *lists);
+  if (c->level == NULL || c->load == NULL || c->op == NULL ||
+      c->first == NULL || c->out == NULL || lists == NULL) {
+    sl_scalars_no_memory(m);
+  } else {
+    number_values(m, c);
+    note_results(m, nout, outs, c);
+    pair_products(c, lists, total);
+  }
+  sl_free(lists);
 }
 
 /* Expands all needed nodes. */

@@ -67,6 +67,22 @@ void sl_lanecode_free(sl_lanecode *code);
 void sl_lane_copy(sl_int n, void *out, sl_int so, const void *const *in,
                   const sl_int *si);
 
+/* The commonest operations on f64, done without a call when there is one lane.
+*/
+typedef enum sl_quick {
+  SL_QUICK_NONE,
+  SL_QUICK_ADD,
+  SL_QUICK_SUB,
+  SL_QUICK_MUL,
+  SL_QUICK_MULZ,
+  SL_QUICK_DIV,
+  SL_QUICK_NEG,
+  SL_QUICK_COPY,
+  SL_QUICK_ADD_PRODUCT,
+  SL_QUICK_SUB_PRODUCT,
+  SL_QUICK_PRODUCT_SUB
+} sl_quick;
+
 /* An operation with its addresses: what a machine executes. */
 typedef struct sl_instr {
   sl_lane_fn *fn;
@@ -74,11 +90,58 @@ typedef struct sl_instr {
   void *out;
   const void *in[3];
   sl_int step[3];
+  sl_quick quick;
 } sl_instr;
 
+/* The quick form of a kernel, if it has one. (lanerun.c) */
+sl_quick sl_quick_of(sl_lane_fn *fn);
+
+/* Runs n operations, each on its lanes. */
 static inline void sl_execute(const sl_instr *code, int32_t n) {
   for (int32_t i = 0; i < n; i++) {
     code[i].fn(code[i].lanes, code[i].out, 1, code[i].in, code[i].step);
+  }
+}
+
+/* The same when all have one lane. The bits are those of the kernels. */
+static inline void sl_execute_one(const sl_instr *code, int32_t n) {
+  for (const sl_instr *end = code + n; code < end; code++) {
+    double *out = code->out;
+    const double *x = code->in[0], *y = code->in[1], *z = code->in[2];
+    switch (code->quick) {
+      case SL_QUICK_ADD:
+        *out = *x + *y;
+        break;
+      case SL_QUICK_SUB:
+        *out = *x - *y;
+        break;
+      case SL_QUICK_MUL:
+        *out = *x * *y;
+        break;
+      case SL_QUICK_MULZ:
+        *out = *x == 0 ? 0 : *x * *y;
+        break;
+      case SL_QUICK_DIV:
+        *out = *x / *y;
+        break;
+      case SL_QUICK_NEG:
+        *out = -*x;
+        break;
+      case SL_QUICK_COPY:
+        *out = *x;
+        break;
+      case SL_QUICK_ADD_PRODUCT:
+        *out = *x + *y * *z;
+        break;
+      case SL_QUICK_SUB_PRODUCT:
+        *out = *x - *y * *z;
+        break;
+      case SL_QUICK_PRODUCT_SUB:
+        *out = *y * *z - *x;
+        break;
+      default:
+        code->fn(1, code->out, 1, code->in, code->step);
+    }
   }
 }
 

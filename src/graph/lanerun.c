@@ -21,6 +21,39 @@ void sl_lane_copy(sl_int n, void *out, sl_int so, const void *const *in,
   }
 }
 
+static const struct {
+  sl_lane_fn *fn;
+  sl_quick quick;
+} quick_forms[] = {
+    {sl_lane_copy, SL_QUICK_COPY},
+    {sl_lane_add_product, SL_QUICK_ADD_PRODUCT},
+    {sl_lane_sub_product, SL_QUICK_SUB_PRODUCT},
+    {sl_lane_product_sub, SL_QUICK_PRODUCT_SUB},
+};
+
+static const struct {
+  sl_lane lane;
+  sl_quick quick;
+} quick_lanes[] = {
+    {SL_LANE_add, SL_QUICK_ADD},   {SL_LANE_sub, SL_QUICK_SUB},
+    {SL_LANE_mul, SL_QUICK_MUL},   {SL_LANE_mulz, SL_QUICK_MULZ},
+    {SL_LANE_div, SL_QUICK_DIV},   {SL_LANE_neg, SL_QUICK_NEG},
+};
+
+sl_quick sl_quick_of(sl_lane_fn *fn) {
+  for (size_t k = 0; k < sizeof quick_forms / sizeof *quick_forms; k++) {
+    if (fn == quick_forms[k].fn) {
+      return quick_forms[k].quick;
+    }
+  }
+  for (size_t k = 0; k < sizeof quick_lanes / sizeof *quick_lanes; k++) {
+    if (fn == sl_lane_get(quick_lanes[k].lane, SL_F64)) {
+      return quick_lanes[k].quick;
+    }
+  }
+  return SL_QUICK_NONE;
+}
+
 void sl_lanerun_free(sl_lanerun *r) {
   if (r != NULL) {
     sl_lanecode_free(r->code);
@@ -35,7 +68,8 @@ static void resolve(sl_lanerun *r) {
   for (int32_t i = 0; i < c->nop; i++) {
     sl_instr *to = &r->instr[i];
     *to = (sl_instr){.fn = c->op[i].fn, .lanes = 1,
-                     .out = &r->cell[c->op[i].out]};
+                     .out = &r->cell[c->op[i].out],
+                     .quick = sl_quick_of(c->op[i].fn)};
     for (int k = 0; k < c->op[i].nin; k++) {
       to->in[k] = &r->cell[c->op[i].in[k]];
       to->step[k] = 1;
@@ -134,6 +168,6 @@ void sl_lanerun_run(const sl_lanerun *r, const sl_tensor *const *inputs,
                     const sl_tensor *const *captures, const double *slots,
                     sl_tensor *const *out) {
   load(r, inputs, captures, slots);
-  sl_execute(r->instr, r->code->nop);
+  sl_execute_one(r->instr, r->code->nop);
   store(r, out);
 }

@@ -134,6 +134,59 @@ static void place_results(sl_program *p) {
   }
 }
 
+/* ---- pieces of a whole --------------------------------------------------- */
+
+/* The node whose storage is all of node x's elements in order, if a concat may
+** take it into its own; else -1. */
+static int32_t adoptable(const sl_program *p, int32_t x) {
+  int32_t root = p->slot[x].root;
+  while (x != root && p->g.node[x].op == SL_OP_reshape) {
+    x = (int32_t)sl_node_in(&p->g, x)[0];
+  }
+  const sl_slot *s = &p->slot[root];
+  bool number = sl_ops[p->g.node[root].op].cls == SL_LEAF;
+  return x == root && s->place == SL_AT_SCRATCH && !s->try_view && !number
+             ? root
+             : -1;
+}
+
+/* Pieces of concat k along its first axis are computed right where they belong:
+** nothing is copied. */
+static void adopt_pieces(sl_program *p, int32_t k) {
+  const sl_int *in = sl_node_in(&p->g, k);
+  sl_slot *whole = &p->slot[k];
+  sl_int offset = 0;
+  bool fits = sl_node_attr(&p->g, k)[0] == 0 &&
+              (whole->place == SL_AT_SCRATCH || whole->place == SL_AT_OUT);
+  for (int i = 0; i < p->g.node[k].nin && fits; i++) {
+    int32_t root = adoptable(p, (int32_t)in[i]);
+    sl_type t;
+    sl_node_type(&p->g, (sl_node)in[i], &t);
+    if (root >= 0) {
+      sl_slot *s = &p->slot[root];
+      s->place = SL_AT_PART;
+      s->whole = k;
+      s->offset = offset;
+      whole->first = s->item < whole->first ? s->item : whole->first;
+      whole->last = s->last > whole->last ? s->last : whole->last;
+    }
+    offset += sl_numel(&t) * sl_dtype_size(t.dtype);
+  }
+}
+
+/* In order of the graph: a whole that is itself a piece has settled first what it
+** needs of its own. */
+static void adopt_all(sl_program *p) {
+  for (int32_t k = 0; k < p->g.nnode; k++) {
+    p->slot[k].first = p->slot[k].item;
+  }
+  for (int32_t k = 0; k < p->g.nnode; k++) {
+    if (p->g.node[k].op == SL_OP_concat) {
+      adopt_pieces(p, k);
+    }
+  }
+}
+
 /* ---- offsets ------------------------------------------------------------- */
 
 typedef struct hole {
@@ -205,8 +258,8 @@ static void plan_offsets(sl_program *p, hole *holes, int32_t *lists) {
   for (int32_t k = 0; k < n; k++) {
     const sl_slot *s = &p->slot[k];
     if (s->place == SL_AT_SCRATCH && s->bytes > 0) {
-      next_begin[k] = begins[s->item];
-      begins[s->item] = k;
+      next_begin[k] = begins[s->first];
+      begins[s->first] = k;
       next_end[k] = ends[s->last];
       ends[s->last] = k;
     }
@@ -235,6 +288,7 @@ sl_status sl_layout(sl_program *p, sl_err *err) {
     note_readers(p);
     keep_in_lanes(p);
     place_results(p);
+    adopt_all(p);
     plan_offsets(p, holes, lists);
   }
   sl_free(holes);

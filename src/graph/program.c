@@ -54,9 +54,18 @@ static sl_status note_leaves(sl_program *p, sl_err *err) {
   return SL_OK;
 }
 
+/* The slot that owns the storage of node k. */
+static const sl_slot *owner_of(const sl_program *p, int32_t k) {
+  const sl_slot *s = &p->slot[p->slot[k].root];
+  while (s->place == SL_AT_PART) {
+    s = &p->slot[s->whole];
+  }
+  return s;
+}
+
 /* Does the descriptor of node k change from run to run? */
 static bool moves(const sl_program *p, int32_t k) {
-  const sl_slot *s = &p->slot[k], *root = &p->slot[s->root];
+  const sl_slot *s = &p->slot[k], *root = owner_of(p, k);
   return sl_ops[p->g.node[k].op].cls == SL_LEAF || s->try_view ||
          root->try_view || root->place == SL_AT_LEAF ||
          root->place == SL_AT_OUT;
@@ -180,6 +189,17 @@ static bool view_of(sl_program *p, int32_t k, sl_tensor *view) {
                     sl_node_attr(&p->g, k), node->nattr, &type);
 }
 
+/* Address of the storage of node k, which is no leaf and no view. */
+static char *address_of(const sl_program *p, const frame *f, int32_t k) {
+  const sl_slot *s = &p->slot[k];
+  sl_int offset = 0;
+  for (; s->place == SL_AT_PART; s = &p->slot[s->whole]) {
+    offset += s->offset;
+  }
+  return s->place == SL_AT_OUT ? (char *)f->out[s->out]->data + offset
+                               : f->values + s->offset + offset;
+}
+
 static void locate(sl_program *p, const frame *f, int32_t k) {
   const sl_slot *s = &p->slot[k];
   const sl_gnode *node = &p->g.node[k];
@@ -196,10 +216,8 @@ static void locate(sl_program *p, const frame *f, int32_t k) {
     }
     sl_type type = p->desc[k].type; /* a reshape that has to copy */
     sl_tensor_init(&p->desc[k], &type, f->values + s->offset);
-  } else if (s->place == SL_AT_OUT) {
-    p->desc[k].data = f->out[s->out]->data;
-  } else if (s->place == SL_AT_SCRATCH) {
-    p->desc[k].data = f->values + s->offset;
+  } else if (s->place != SL_AT_LANE) {
+    p->desc[k].data = address_of(p, f, k);
   }
 }
 
@@ -217,6 +235,33 @@ static void locate_all(sl_program *p, const frame *f) {
   }
 }
 
+/* Bytes before row `start` of node k. */
+static sl_int part_offset(const sl_program *p, int32_t k, sl_int start) {
+  const sl_tensor *t = &p->desc[k];
+  sl_int row = t->type.shape[0] > 0
+                   ? sl_numel(&t->type) / t->type.shape[0] : 0;
+  return start * row * sl_dtype_size(t->type.dtype);
+}
+
+/* The pieces of concat k that were not computed in their place. */
+static sl_status run_concat(const sl_program *p, int32_t k, sl_err *err) {
+  const sl_int *in = sl_node_in(&p->g, k);
+  int axis = (int)sl_node_attr(&p->g, k)[0];
+  sl_int start = 0;
+  for (int i = 0; i < p->g.node[k].nin; i++) {
+    const sl_slot *root = &p->slot[p->slot[in[i]].root];
+    sl_int len = p->desc[in[i]].type.shape[axis];
+    if (root->place != SL_AT_PART || root->whole != k ||
+        root->offset != part_offset(p, k, start)) {
+      sl_tensor part;
+      sl_view_slice(&part, &p->desc[k], axis, start, 1, len);
+      SL_TRY(sl_copy(&part, &p->desc[in[i]], err));
+    }
+    start += len;
+  }
+  return SL_OK;
+}
+
 static sl_status run_node(const sl_program *p, const frame *f, int32_t k,
                           sl_err *err) {
   const sl_gnode *node = &p->g.node[k];
@@ -225,6 +270,9 @@ static sl_status run_node(const sl_program *p, const frame *f, int32_t k,
   sl_tensor out = p->desc[k];
   if (p->slot[k].try_view && out.data != f->values + p->slot[k].offset) {
     return SL_OK;
+  }
+  if (node->op == SL_OP_concat) {
+    return run_concat(p, k, err);
   }
   for (int i = 0; i < node->nin; i++) {
     arg[i] = &p->desc[in[i]];

@@ -13,7 +13,8 @@ typedef enum sl_place {
   SL_AT_LEAF,    /* input or capture: the caller's */
   SL_AT_SCRATCH, /* at offset in the scratch block */
   SL_AT_OUT,     /* the caller's result tensor number `out` */
-  SL_AT_LANE     /* in L1 only, while its group runs */
+  SL_AT_LANE,    /* in L1 only, while its group runs */
+  SL_AT_PART     /* at offset in the storage of the concat `whole` */
 } sl_place;
 
 /* One node of the program's graph. */
@@ -24,7 +25,8 @@ typedef struct sl_slot {
   int32_t root;  /* node whose storage this one reads */
   int32_t item;  /* position at which it is computed */
   int32_t last;  /* last position that reads this one's storage */
-  int32_t out;
+  int32_t first; /* position from which its storage is needed */
+  int32_t out, whole;
   sl_int offset, bytes;
 } sl_slot;
 
@@ -38,7 +40,7 @@ enum {
 /* Element-wise nodes of one shape, run block by block: an operand is a value:
 ** first the tensors read, then the members' results. */
 typedef struct sl_gop {
-  sl_lane_fn *fn;
+  sl_lane_fn *fn; /* NULL: a product done with the sum that reads it */
   int32_t node;
   uint8_t nin, in[3], out; /* numbers of values */
 } sl_gop;

@@ -21,8 +21,8 @@ typedef struct gemm {
 
 #define TINY 27          /* m n k up to here: plain loops beat the call */
 #define WHOLE (1 << 20)  /* m n k up to here: one tile, one thread */
-#define WORK (1 << 20)   /* m n k of a tile worth waking a thread for */
-#define EDGE 256         /* of a tile of a large product */
+#define LEAST (1 << 19)  /* m n k of a tile of a larger one */
+#define SIDE 512         /* no tile is longer */
 #define SMALL_RESULT (128 * 128) /* m n up to here may be cut along k */
 #define MAX_SLABS 16
 #define INT_LIMIT 2147483647 /* BLAS counts in int */
@@ -41,13 +41,46 @@ static double work(sl_int m, sl_int n, sl_int k) {
   return (double)m * (double)n * (double)k;
 }
 
-/* The edge along one side when a tile is `other` wide and k deep: EDGE, or more
-** where EDGE makes too little work. */
-static sl_int edge(sl_int side, sl_int other, sl_int k) {
-  double per_line = (double)other * (double)k;
-  double lines = per_line < WORK ? WORK / per_line : 1.0;
-  sl_int e = lines > EDGE ? round_up((sl_int)lines, 64) : EDGE;
-  return e < side ? e : at_least_one(side);
+/* Rows and columns of the grid of tiles. */
+typedef struct grid {
+  sl_int rows, cols;
+} grid;
+
+/* A tile copies its operands before it multiplies: the lines copied beyond
+** those of the whole product, for each line of the result. */
+static double repeated(const gemm *g, grid c) {
+  return (double)(c.rows - 1) / (double)g->m +
+         (double)(c.cols - 1) / (double)g->n;
+}
+
+/* The grid of at least that many tiles that repeats least. */
+static grid best_grid(const gemm *g, sl_int tiles) {
+  grid best = {0, 0};
+  sl_int last = smaller(tiles, g->n);
+  for (sl_int cols = 1; cols <= last; cols++) {
+    grid c = {ceil_div(tiles, cols), cols};
+    if (c.rows <= g->m &&
+        (best.rows == 0 || repeated(g, c) < repeated(g, best))) {
+      best = c;
+    }
+  }
+  return best.rows > 0 ? best : (grid){g->m, g->n};
+}
+
+/* 16 tiles down to 2: as many as cost no more than a tenth in copying. */
+static grid choose_grid(const gemm *g) {
+  grid c = {ceil_div(g->m, SIDE), ceil_div(g->n, SIDE)};
+  double most = work(g->m, g->n, g->k) / LEAST;
+  if ((double)(c.rows * c.cols) > most) {
+    return best_grid(g, (sl_int)most);
+  }
+  for (sl_int tiles = 16; c.rows * c.cols < tiles; tiles /= 2) {
+    grid finer = best_grid(g, tiles);
+    if (tiles == 2 || ((double)tiles <= most && repeated(g, finer) <= 0.008)) {
+      return finer;
+    }
+  }
+  return c;
 }
 
 static void choose_tiles(gemm *g) {
@@ -62,15 +95,9 @@ static void choose_tiles(gemm *g) {
     g->tk = g->tk < 1024 ? 1024 : g->tk;
     return;
   }
-  g->tn = g->n <= EDGE + EDGE / 2 ? g->n : EDGE;
-  g->tm = g->m <= EDGE + EDGE / 2 ? g->m : edge(g->m, g->tn, g->k);
-  if (g->tm == g->m && g->tn < g->n) {
-    g->tn = edge(g->n, g->tm, g->k);
-  }
-  if (g->tm == g->m && g->tn == g->n) { /* medium: quarters of one side */
-    sl_int *longer = g->m >= g->n ? &g->tm : &g->tn;
-    *longer = smaller(*longer, round_up(ceil_div(*longer, 4), 16));
-  }
+  grid c = choose_grid(g);
+  g->tm = smaller(g->m, round_up(ceil_div(g->m, c.rows), 8));
+  g->tn = smaller(g->n, round_up(ceil_div(g->n, c.cols), 8));
 }
 
 bool sl_kern_gemm_tiles(sl_int m, sl_int n, sl_int k) {

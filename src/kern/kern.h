@@ -42,6 +42,11 @@ const char *sl_lane_name(sl_lane lane);
 int sl_lane_arity(sl_lane lane);
 sl_dtype sl_lane_result(sl_lane lane, sl_dtype d);
 
+/* Products and sums of f64 in one pass, of operands x, y, z: x + y z, x - y z,
+** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
+** programs make of two. (product.c) */
+sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
+
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */
 void sl_kern_powi(sl_dtype d, sl_int n, void *out, sl_int so, const void *x,

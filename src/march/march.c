@@ -61,6 +61,16 @@ static void address(const machine *k, sl_instr *to, int i, int32_t v,
   to->step[i] = each;
 }
 
+/* The kernel of an operation, now that fixed values are known: the strong product
+** with a fixed first factor that is no zero is the plain one. */
+static sl_lane_fn *kernel_of(const machine *k, const sl_lop *op) {
+  int32_t v = op->in[0];
+  bool plain = op->fn == sl_lane_get(SL_LANE_mulz, SL_F64) &&
+               k->m->code->level[v] == SL_FIXED && k->cell[v] != 0.0 &&
+               k->cell[v] == k->cell[v];
+  return plain ? sl_lane_get(SL_LANE_mul, SL_F64) : op->fn;
+}
+
 static void write_code(machine *k, int odd) {
   const sl_march *m = k->m;
   const sl_lanecode *c = m->code;
@@ -68,7 +78,8 @@ static void write_code(machine *k, int odd) {
   for (int32_t i = c->nfixed; i < c->nop; i++, to++) {
     const sl_lop *op = &c->op[i];
     bool each = op->level == SL_EACH;
-    *to = (sl_instr){.fn = op->fn, .lanes = each ? 0 : 1};
+    *to = (sl_instr){.fn = kernel_of(k, op), .lanes = each ? 0 : 1};
+    to->quick = sl_quick_of(to->fn);
     to->out = each ? (void *)row_at(k, m->row[op->out], odd)
                    : &k->cell[op->out];
     for (int a = 0; a < op->nin; a++) {
@@ -77,7 +88,7 @@ static void write_code(machine *k, int odd) {
   }
   for (sl_int j = 0; j < m->width; j++) {
     if (m->row[c->out[j]] != m->width + j) {
-      *to = (sl_instr){.fn = sl_lane_copy};
+      *to = (sl_instr){.fn = sl_lane_copy, .quick = SL_QUICK_COPY};
       to->out = row_at(k, (int32_t)(m->width + j), odd);
       address(k, to++, 0, c->out[j], odd);
     }
@@ -173,24 +184,39 @@ static void write_state(const machine *k, sl_int lane, sl_int n, sl_int made,
   }
 }
 
-/* All steps of one block; stops early when Ctrl-C was pressed. */
-static void march_block(machine *k, sl_int lane, sl_int n) {
-  const sl_march_job *job = k->job;
-  sl_int patience = PATIENCE / (n * (k->ncode + 1)) + 1;
-  read_state(k, lane, n);
-  for (sl_int s = 0; s < job->steps; s++) {
-    if (k->m->clock >= 0) {
-      k->cell[k->m->clock] = (double)s;
-    }
-    sl_execute(k->code[s % 2], k->ncode);
-    if (job->every > 0 && (s + 1) % job->every == 0) {
-      write_state(k, lane, n, s + 1, job->path, (s + 1) / job->every - 1);
-    }
-    if (s % patience == 0 && sl_interrupted()) {
-      return;
+/* `count` steps from step s on. */
+static void make_steps(machine *k, sl_int s, sl_int count, bool one) {
+  double none, *clock = k->m->clock >= 0 ? &k->cell[k->m->clock] : &none;
+  for (sl_int end = s + count; s < end; s++) {
+    *clock = (double)s;
+    if (one) {
+      sl_execute_one(k->code[s & 1], k->ncode);
+    } else {
+      sl_execute(k->code[s & 1], k->ncode);
     }
   }
-  write_state(k, lane, n, job->steps, job->final, 0);
+}
+
+/* All steps of one block, in runs that end where a state is kept and are short
+** enough for Ctrl-C, after which the rest is left. */
+static void march_block(machine *k, sl_int lane, sl_int n) {
+  const sl_march_job *job = k->job;
+  sl_int longest = PATIENCE / (n * (k->ncode + 1)) + 1, s = 0;
+  read_state(k, lane, n);
+  while (s < job->steps && !sl_interrupted()) {
+    sl_int kept = job->every > 0 ? (s / job->every + 1) * job->every
+                                 : job->steps;
+    sl_int next = kept < job->steps ? kept : job->steps;
+    next = next - s < longest ? next : s + longest;
+    make_steps(k, s, next - s, n == 1);
+    s = next;
+    if (job->every > 0 && s % job->every == 0) {
+      write_state(k, lane, n, s, job->path, s / job->every - 1);
+    }
+  }
+  if (s == job->steps) {
+    write_state(k, lane, n, s, job->final, 0);
+  }
 }
 
 /* ---- the whole ----------------------------------------------------------- */

@@ -8,6 +8,19 @@ static sl_status diverged(const char *what, lapack_int info, sl_err *err) {
                  what, (int)info);
 }
 
+/* Eigenvalues alone of matrices beyond the cache: the reduction in two stages
+** is made of matrix products, the usual one of matrix-vector products. */
+enum { TWO_STAGES = 3500 };
+
+static lapack_int eigh_call(sl_dtype d, lapack_int n, void *A, void *w,
+                            bool vectors) {
+  if (!vectors && n >= TWO_STAGES) {
+    return SL_LAPACK(d, syevd_2stage, LAPACK_COL_MAJOR, 'N', 'L', n, A, n, w);
+  }
+  return SL_LAPACK(d, syevd, LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', n, A,
+                   n, w);
+}
+
 static sl_status eigh_one(void *A, void *w, sl_mat a, bool vectors,
                           sl_err *err) {
   lapack_int n = (lapack_int)a.n;
@@ -15,8 +28,7 @@ static sl_status eigh_one(void *A, void *w, sl_mat a, bool vectors,
   if (n == 0) {
     return SL_OK;
   }
-  lapack_int info = SL_LAPACK(a.dtype, syevd, LAPACK_COL_MAJOR,
-                              vectors ? 'V' : 'N', 'L', n, A, n, w);
+  lapack_int info = eigh_call(a.dtype, n, A, w, vectors);
   SL_TRY(sl_info("eigh", info, err));
   return info > 0 ? diverged("eigh", info, err) : SL_OK;
 }

@@ -14,7 +14,8 @@
 
 /* ---- eigenvalues and singular values (eigen.c) --------------------------- */
 /* sl_eigh: a = V diag(w) V', w ascending, vectors in columns. V may be NULL.
-**   shapes: a, V [.. n n], w [.. n]     source: LAPACK syevd
+**   shapes: a, V [.. n n], w [.. n]     source: LAPACK syevd, and
+**   syevd_2stage for the eigenvalues alone from n = 3500 on
 **   errors: SL_ECONVERGE */
 sl_status sl_eigh(sl_tensor *w, sl_tensor *V, const sl_tensor *a, sl_err *err);
 

@@ -502,8 +502,12 @@ Test(kern, products_in_tiles) {
   static const sl_int sizes[][3] = {{300, 20, 300},  {20, 300, 300},
                                     {500, 500, 5},   {4, 6, 60000},
                                     {110, 110, 110}, {1, 1100, 1100},
-                                    {1100, 1, 1100}, {2, 2, 300000}};
+                                    {1100, 1, 1100}, {2, 2, 300000},
+                                    {129, 91, 100},  {1030, 523, 7},
+                                    {3000, 3, 130},  {3, 3000, 130},
+                                    {2000, 70, 4},   {102, 103, 4095}};
   double *buf = sl_malloc(8 * 10 * 1024 * 1024);
+  cr_assert(!sl_kern_gemm_tiles(101, 101, 101));
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     const sl_int *z = sizes[s];
     cr_assert(sl_kern_gemm_tiles(z[0], z[1], z[2]));

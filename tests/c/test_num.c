@@ -300,6 +300,37 @@ Test(num, lapack_raises_the_threads_for_its_own_duration) {
   cr_assert_eq(openblas_get_num_threads(), 1);
 }
 
+/* H D H with a reflection H = I - 2 v v': its eigenvalues are those of D, and
+** backward stability puts LAPACK's within a small multiple of n eps |D|; n eps
+** |D| itself holds with a margin. */
+Test(num, eigenvalues_of_a_large_matrix) {
+  sl_err err = {0};
+  sl_int n = 3500;
+  sl_tensor a = make(SL_F32, 2, n, n), w = make(SL_F32, 1, n, 0);
+  float *x = a.data;
+  double *v = own(8 * (size_t)n), norm = 0, mean = 0;
+  for (sl_int i = 0; i < n; i++) {
+    v[i] = uniform();
+    norm += v[i] * v[i];
+  }
+  for (sl_int i = 0; i < n; i++) {
+    v[i] /= sqrt(norm);
+    mean += v[i] * v[i] * (double)(i - 1000);
+  }
+  for (sl_int i = 0; i < n; i++) {
+    for (sl_int j = 0; j < n; j++) {
+      double s = 4 * mean - 2 * (double)(i - 1000) - 2 * (double)(j - 1000);
+      s = s * v[i] * v[j] + (i == j ? (double)(i - 1000) : 0);
+      x[i * n + j] = (float)s;
+    }
+  }
+  OK(sl_eigh(&w, NULL, &a, &err));
+  double eps = (double)n * 0x1p-23 * 2500;
+  for (sl_int i = 0; i < n; i++) {
+    cr_assert_float_eq(sl_get(&w, i), (double)(i - 1000), eps);
+  }
+}
+
 Test(num, norms) {
   sl_err err = {0};
   double out, v[4] = {3, -4, 0, 12}, m[6] = {1, -2, 3, 4, 5, -6};

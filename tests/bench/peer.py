@@ -1,0 +1,134 @@
+"""What the benchmark's peers share: the numbers of the workloads, the data, and
+the conversation with the driver, a line for a line:
+
+    prepare NAME   ->  ready CHECK NOTE  |  none REASON
+    sample         ->  took SECONDS      (for one unit of the workload)
+
+A workload is a function that returns ways of doing it; the fastest, after a
+warm-up, is the one that is timed. Its check is one number of its result, on
+which all sides must agree.
+"""
+import gc
+import math
+import os
+import sys
+import time
+
+SAMPLE, LONG = 0.05, 0.5   # seconds: of a sample; of a run that needs no warm-up
+
+# Also in workloads.lua and limits.h.
+SGD_STEPS, SGD_RATE = 100, 0.05
+QUAD_STEPS, QUAD_RATE = 1_000_000, 1e-6
+LANES, LANE_STEPS, LANE_RATE = 100_000, 1000, 1e-3
+LOOP_STEPS = 10_000
+COLUMNS = 8                # of a Hessian, in its check
+
+WIDE, NARROW = (100, 50, 10), (100, 10, 10)
+DEEP = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
+
+
+class Way:
+    """One way of doing a workload: `run` gives a result, `check` a number of
+    it; the time of a run is divided by `units`."""
+
+    def __init__(self, note, run, check, units=1.0):
+        self.note, self.run, self.check, self.units = note, run, check, units
+
+
+def threads():
+    """The thread count the driver gives; the process keeps to as many cores."""
+    count = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, set(cores[:count]))
+    return count
+
+
+def load(name):
+    """An array of the driver's data, by numpy."""
+    import numpy
+    return numpy.load(os.path.join(sys.argv[1], name + ".npy"))
+
+
+def layers(sizes):
+    """(in, out, offset of the weight [out x in], offset of the bias [out])."""
+    at = 0
+    for nin, nout in zip(sizes, sizes[1:]):
+        yield nin, nout, at, at + nin * nout
+        at += nin * nout + nout
+
+
+def batches(count, batch, samples):
+    """The first sample of each of `count` batches along the data, again and
+    again."""
+    per = samples // batch
+    return [(i % per) * batch for i in range(count)]
+
+
+def clock(run, times=1):
+    start = time.perf_counter()
+    for _ in range(times):
+        run()
+    return time.perf_counter() - start
+
+
+class Peer:
+    def __init__(self, workloads):
+        self.workloads, self.way, self.times = workloads, None, 1
+
+    def prepare(self, name):
+        self.way = None
+        gc.collect()
+        if name not in self.workloads:
+            return "none not done by this peer"
+        best, failed = math.inf, []
+        for way in self.workloads[name]():
+            try:
+                result = way.run()
+                check = float(way.check(result))
+                del result
+                took = clock(way.run)
+                if took < LONG:
+                    took = min(took, clock(way.run), clock(way.run))
+            except Exception as error:  # noqa: BLE001: any failure is told
+                failed.append(f"{way.note}: {first_line(error)}")
+                continue
+            if took / way.units < best:
+                best, self.way, value = took / way.units, way, check
+                self.times = max(1, round(SAMPLE / took))
+            print(f"  {name}: {way.note}: {took / way.units:.4g} s",
+                  file=sys.stderr, flush=True)
+        if self.way is None:
+            return "none " + "; ".join(failed)
+        return f"ready {value!r} {self.way.note}"
+
+    def sample(self):
+        gc.collect()
+        took = clock(self.way.run)
+        if took < LONG:
+            took = clock(self.way.run, self.times) / self.times
+        return f"took {took / self.way.units:.9g}"
+
+
+def first_line(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+
+
+def serve(greeting, workloads):
+    """Answers until the end of standard input."""
+    peer = Peer(workloads)
+    print("hello", greeting, flush=True)
+    for line in sys.stdin:
+        word, _, name = line.strip().partition(" ")
+        try:
+            answer = peer.prepare(name) if word == "prepare" else peer.sample()
+        except Exception as error:  # noqa: BLE001
+            answer = "none " + first_line(error)
+        print(answer, flush=True)
+
+
+def start_up(module):
+    """The workload of a fresh interpreter that loads the peer."""
+    import subprocess
+    command = [sys.executable, "-c", "import " + module]
+    return lambda: [Way("a fresh python", lambda: subprocess.run(command, check=True),
+                        lambda _: math.nan)]
