@@ -485,7 +485,10 @@ function M.iterate(step, state, n, opts)
     core.fail("iterate: the step refers to a symbolic tensor of an outer " ..
       "function: inside a traced function write the loop in Lua")
   end
-  local final, path = G.iterate(t.tr, t.y, leaves, n, every, lanes, #inputs)
+  local final, path
+  if lanes > 0 or not opts.lanes then
+    final, path = G.iterate(t.tr, t.y, leaves, n, every, lanes, #inputs)
+  end
   if final == nil then
     -- unbound narrow inputs stand before the wide ones
     local y = widen(t, leaves, lanes)

@@ -353,6 +353,11 @@ static void read_request(lua_State *L, request *r) {
   r->lanes = luaL_checkinteger(L, 6);
   r->clock = (int)luaL_checkinteger(L, 7) - 1;
   r->first = (int)luaL_optinteger(L, 8, 0);
+  if (r->steps < 0 || r->every < 0 || r->lanes < 0 || r->first < 0 ||
+      r->first + r->nstate > r->t->g.ninput) {
+    sl_raisef(L, "iterate: a state of %d tensors for a step of %d inputs",
+              r->nstate, (int)r->t->g.ninput);
+  }
   r->kept = r->every > 0 ? r->steps / r->every : 0;
   int n = r->nstate, c = r->t->g.ncapture;
   r->start = sl_bind_scratch(L, (3 * n + c + 1) * (sl_int)sizeof *r->start);

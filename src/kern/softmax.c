@@ -150,10 +150,10 @@ void sl_kern_logsumexp(sl_dtype d, sl_int n, void *out, const void *x,
   if (d == SL_F32) {
     float m = max_float(n, x, s);
     double sum = isfinite(m) ? sumexp_float(n, x, s, m) : 1.0;
-    *(float *)out = (float)((double)m + log(sum));
+    *(float *)out = (float)((double)m + v64_log(sum));
   } else {
     double m = max_double(n, x, s);
     double sum = isfinite(m) ? sumexp_double(n, x, s, m) : 1.0;
-    *(double *)out = m + log(sum);
+    *(double *)out = m + v64_log(sum);
   }
 }

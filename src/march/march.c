@@ -251,7 +251,7 @@ static sl_int block_size(const sl_march *m, sl_int lanes, int threads) {
 
 sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
                        sl_err *err) {
-  if (job->lanes == 0) {
+  if (job->lanes == 0 || m->width == 0) {
     return SL_OK;
   }
   double work = (double)job->lanes * (double)job->steps *

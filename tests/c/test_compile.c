@@ -232,7 +232,7 @@ static void check_program(const garden *w, int nout, const sl_node *outs,
   char *scratch = sl_malloc_aligned(bytes + 64);
   memset(scratch, 0xa5, (size_t)bytes + 64);
   for (int turn = 0; turn < 2; turn++) {
-    const double *slots = turn == 0 ? w->g.slot : other;
+    const double *slots = turn == 0 || !other ? w->g.slot : other;
     reference want = refer(w, slots, nout, outs, plain);
     run r = fresh_run(&w->g, nout, outs);
     sl_status s = go(w, p, turn == 0 ? NULL : other, &r, scratch, &err);
@@ -376,4 +376,147 @@ Test(compile, random_derivatives_of_long_axes) {
     random_derivatives(seed << 40, 2, 14 + (int)(seed % 16));
   }
   report();
+}
+
+/* ---- one operation ------------------------------------------------------- */
+
+/* A garden of the plain value x [2 x 3], y [2 x 3]; some nodes more make the
+** program one that is written out by elements. */
+static garden bed(sl_dtype d, sl_node *in, int more) {
+  garden w = {.most = 100};
+  sl_type t = type_of(d, 2, (sl_int[]){2, 3});
+  sl_graph_init(&w.g);
+  for (int k = 0; k < 2; k++) {
+    w.l.input[k] = leaf_value(&t, 0, &w.l.block[2 * k]);
+    in[k] = input(&w.g, d, 2, t.shape);
+    for (int i = 0; i < more; i++) {
+      in[k] = add1(&w.g, SL_OP_stop, in[k]);
+    }
+  }
+  w.plain = calloc(200, sizeof *w.plain);
+  return w;
+}
+
+static void draw_again(garden *w, double scale) {
+  for (int k = 0; k < 2; k++) {
+    for (sl_int e = 0; e < 6; e++) {
+      sl_set(&w->l.input[k], e, scale * (2 * uniform() - 1), pick(9));
+    }
+  }
+}
+
+/* Other draws through one program; 0 scratch: it was written out. */
+static void many_draws(garden *w, sl_node y, bool written_out) {
+  sl_program *p;
+  sl_err err;
+  cr_assert_eq(sl_program_make(&p, &w->g, 1, &y, &err), SL_OK);
+  cr_assert(!written_out || sl_program_scratch(p) == 0);
+  char *scratch = sl_malloc_aligned(sl_program_scratch(p) + 64);
+  for (int turn = 0; turn < 400; turn++) {
+    draw_again(w, turn % 3 == 0 ? 0.9 : turn % 3 == 1 ? 4.0 : 40.0);
+    reference want = refer(w, NULL, 1, &y, w->g.nnode);
+    run r = fresh_run(&w->g, 1, &y);
+    cr_assert_eq(go(w, p, NULL, &r, scratch, &err), want.status);
+    if (want.status == SL_OK) {
+      compare(w, &want, &r, &y, p);
+    }
+    forget(&want);
+    free_run(&r);
+  }
+  sl_free(scratch);
+  sl_program_free(p);
+}
+
+Test(compile, element_wise_rows_one_by_one) {
+  for (int op = 0; op < SL_NOP; op++) {
+    for (int more = 0; more <= 20 && sl_ops[op].cls == SL_MAP; more += 20) {
+      sl_node in[3], y;
+      sl_err err;
+      garden w = bed(SL_F64, in, more);
+      in[2] = in[1];
+      if (op == SL_OP_where || op == SL_OP_lnot || op == SL_OP_land ||
+          op == SL_OP_lor || op == SL_OP_lxor) {
+        in[0] = add2(&w.g, SL_OP_lt, in[0], in[1]);
+        in[1] = op == SL_OP_where ? in[1] : in[0];
+      }
+      cr_assert_eq(sl_graph_add(&w.g, (sl_op)op, sl_ops[op].arity, in, 0, NULL,
+                                &y, &err), SL_OK);
+      many_draws(&w, y, true);
+      clear_garden(&w);
+    }
+  }
+}
+
+Test(compile, reducing_rows_one_by_one) {
+  static const sl_op ops[] = {SL_OP_sum, SL_OP_amax, SL_OP_amin, SL_OP_cumsum,
+                              SL_OP_softmax, SL_OP_logsumexp, SL_OP_powi};
+  for (int k = 0; k < 7; k++) {
+    for (sl_int attr = 0; attr < 4; attr++) {
+      for (int more = 0; more <= 20; more += 20) {
+        sl_node in[2];
+        garden w = bed(SL_F64, in, more);
+        sl_int axis = k < 3 || k == 6 ? attr : attr % 2;
+        sl_node y = add(&w.g, ops[k], 1, &in[0], 1, &axis);
+        many_draws(&w, y, more > 0);
+        clear_garden(&w);
+      }
+    }
+  }
+}
+
+/* A mask cast to each dtype. */
+Test(compile, masks_as_numbers) {
+  for (sl_int d = SL_U8; d <= SL_F64; d++) {
+    sl_node in[2];
+    garden w = bed(SL_F64, in, 20);
+    sl_node y = add2(&w.g, SL_OP_lt, in[0], in[1]);
+    y = add(&w.g, SL_OP_cast, 1, &y, 1, &d);
+    many_draws(&w, y, d == SL_U8 || d == SL_F64);
+    clear_garden(&w);
+  }
+}
+
+/* Element-wise chains of `live` values at once and their reductions: lines
+** shorter and longer than a block, leaves of more rows than a block holds, and
+** chunks. */
+static void reduced_chain(sl_type t, int live) {
+  garden w = {.most = 1 << 20};
+  sl_node x[3], y[8], outs[8];
+  int n = 0;
+  sl_graph_init(&w.g);
+  for (int k = 0; k < 2; k++) {
+    w.l.input[k] = leaf_value(&t, k == 1 ? 2 : 0, &w.l.block[2 * k]);
+    x[k] = input(&w.g, t.dtype, t.ndim, t.shape);
+  }
+  w.plain = calloc(200, sizeof *w.plain);
+  for (int k = 0; k < live; k++) {
+    y[k] = add1(&w.g, k % 2 ? SL_OP_sin : SL_OP_neg, k ? y[k - 1] : x[0]);
+    y[k] = add2(&w.g, SL_OP_sub, y[k], x[1]);
+  }
+  x[2] = y[0];
+  for (int k = 1; k < live; k++) {
+    x[2] = add2(&w.g, SL_OP_mul, x[2], y[k]);
+  }
+  for (sl_int mask = 1; mask < 1 << t.ndim && n < 7; mask++) {
+    sl_op op = mask % 3 == 1 ? SL_OP_amax : SL_OP_sum;
+    outs[n++] = add(&w.g, op, 1, &x[2], 1, &mask);
+    outs[n++] = add(&w.g, SL_OP_sum, 1, &y[live - 1], 1, &mask);
+  }
+  check_program(&w, n, outs, w.g.nnode, NULL);
+  clear_garden(&w);
+}
+
+Test(compile, chains_and_their_reductions) {
+  static const sl_int shapes[][3] = {
+      {130, 64, 0}, {1000, 40, 0}, {257, 17, 0},   {300, 129, 0}, {7, 33000, 0},
+      {33000, 7, 0}, {64, 1, 0},   {2, 5000, 3},   {40, 3, 50},   {1, 70001, 0},
+      {5, 7, 9},     {70001, 1, 0}, {129, 65, 0},  {4, 1024, 0},  {3, 1023, 2}};
+  for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+    for (int live = 1; live <= 7; live = live * 2 + 1) {
+      state = k + 100;
+      sl_type t = type_of(k % 4 == 3 ? SL_F32 : SL_F64,
+                          shapes[k][2] > 0 ? 3 : 2, shapes[k]);
+      reduced_chain(t, live);
+    }
+  }
 }

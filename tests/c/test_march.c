@@ -127,6 +127,19 @@ static walk shared(void) {
   return w;
 }
 
+/* Temporaries read twice by one operation, others made right after. */
+static walk twice(void) {
+  walk w = leaves_of(1);
+  sl_graph *g = &w.g;
+  sl_node t = map2(g, SL_OP_add, w.in[0], number(g, 0.25));
+  sl_node p = map2(g, SL_OP_mul, t, t);
+  sl_node q = add1(g, SL_OP_sin, w.in[0]);
+  sl_node r = add1(g, SL_OP_cos, w.in[0]);
+  q = map2(g, SL_OP_sub, q, map2(g, SL_OP_mul, r, r));
+  w.next[0] = map2(g, SL_OP_mul, map2(g, SL_OP_sub, p, q), number(g, 0.5));
+  return w;
+}
+
 /* ---- the plain way ------------------------------------------------------- */
 
 typedef struct states {
@@ -270,14 +283,15 @@ static void compare_walk(walk *w, sl_int lanes, sl_int steps, sl_int every,
 }
 
 typedef walk make_fn(void);
-static make_fn *const walks[] = {rich, moves, stays, constants, shared};
+static make_fn *const walks[] = {rich, moves, stays, constants, shared,
+                                 twice};
 static const char *const names[] = {"rich", "moves", "stays", "constants",
-                                    "shared"};
+                                    "shared", "twice"};
 
 Test(march, is_the_graph_step_by_step) {
   static const sl_int lanes[] = {1, 7, 64, 130};
   static const sl_int steps[] = {0, 1, 2, 5, 8};
-  for (int k = 0; k < 5; k++) {
+  for (int k = 0; k < 6; k++) {
     walk w = walks[k]();
     locate(&w);
     for (int l = 0; l < 4; l++) {

@@ -95,6 +95,13 @@ Test(plans, collisions) {
   for (int k = N - 1; k >= 0; k--) {
     cr_assert_eq(sl_plans_find(c, &key[k]), made[k], "plan %d", k);
   }
+  sl_node first = 0;
+  sl_plan_key like = key[0];
+  like.kind = 1;
+  cr_assert_null(sl_plans_find(c, &like), "another kind");
+  like = key[0];
+  like.outs = &first;
+  cr_assert_null(sl_plans_find(c, &like), "another result");
   sample more = sample_of(9, 9, 1.0, 0); /* pushes out the least used: N - 1 */
   sl_plan_key last = sl_plan_key_of(&more.g, 0, 1, &more.out);
   last.hash = 7;

@@ -349,6 +349,8 @@ Test(rules, pieces_end_to_end_are_joined) {
        XY "; pad %0 1 1 9; pad %1 5 1 9; add %2 %3");
   RULE(both(SL_OP_add, 3, -1, 4, 8), /* turned */
        XY "; pad %0 3 -1 8; pad %1 4 1 8; add %2 %3");
+  RULE(both(SL_OP_add, 0, 2, 4, 8), /* every second place */
+       XY "; pad %0 0 2 8; pad %1 4 1 8; add %2 %3");
   RULE(both(SL_OP_sub, 0, 1, 4, 8),
        XY "; pad %0 0 1 8; pad %1 4 1 8; sub %2 %3");
 }

@@ -49,6 +49,32 @@ run = saddle.optim.minimize(obj, run.w, {method = "sfn", steps = 3})
 show("saddle-free Newton", run.w)
 local cp = saddle.critical.find(obj, run.w, {steps = 5})
 show("search", cp.w)
+
+local function step(z) return z - 0.05 * (z ^ 3 - z:flip(1) * 2) end
+show("march", saddle.iterate(step, rng:normal{4099, 2}, 200, {lanes = true}))
+show("elements", saddle.iterate(function(z) return z - z:sin() * 0.1 end,
+  rng:normal{70000}, 50))
+local c = rng:normal{300, 300}
+local function mixed(z)
+  local h = (z:mm(c) * 0.1):tanh()
+  return (h:softmax(2) * z):mean(1), (h - z):exp():sum()
+end
+local fast = saddle.jit(mixed)
+local rows, total = fast(c)
+show("compiled rows", rows)
+show("compiled sum", total)
+show("compiled gradient", saddle.jit(saddle.grad(function(z)
+  return select(2, mixed(z))
+end))(c))
+show("fused sum", saddle.jit(function(z)
+  return ((z * 2):sin() + z):sum()
+end)(rng:normal{300000}))
+show("fused columns", saddle.jit(function(z)
+  return ((z * 2):sin() + z):sum(1)
+end)(rng:normal{30000, 7}))
+show("vmap", saddle.vmap(function(z, v)
+  return saddle.hvp(function(u) return (u ^ 4):sum() + u:mm(u):tanh():sum() end, z, v)
+end)(rng:normal{50, 20, 20}, rng:normal{50, 20, 20}))
 ]]
 
 local saddle
@@ -71,7 +97,7 @@ t.test("the same bits in two runs and with 1 and 2 threads", function()
   file:close()
   local one = output(name, "--seed 5 --threads 1")
   local lines = select(2, one:gsub("\n", ""))
-  t.eq(lines, 18, one)
+  t.eq(lines, 26, one)
   t.eq(output(name, "--seed 5 --threads 2"), one, "two threads")
   t.eq(output(name, "--seed 5 --threads 2"), one, "a second run")
   t.ok(output(name, "--seed 6 --threads 2") ~= one, "another seed")

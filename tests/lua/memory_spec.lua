@@ -55,6 +55,46 @@ for _, loop in ipairs(loops) do
   end)
 end
 
+-- Ten thousand structures: gradients traced anew, compiled functions that die,
+-- marches. The plan cache keeps its few hundred; a plan is some ten kilobytes.
+t.test("ten thousand different graphs", function()
+  local text = run([[
+local saddle = require "saddle"
+local core = require "saddle.core"
+local T, memory = core.tensor, core.system.memory
+local ops = {"sin", "tanh", "sigmoid", "exp"}
+local w = T.ones(40)
+local function chain(x, k)
+  for _ = 1, 7 do
+    x = x[ops[1 + k % 4] ](x * 0.5)
+    k = k // 4
+  end
+  return x:sum()
+end
+local half
+for k = 1, 10000 do
+  local function f(x) return chain(x, k) end
+  if k % 3 == 0 then
+    saddle.jit(f)(w)
+  elseif k % 3 == 1 then
+    saddle.grad(f)(w)
+  else
+    saddle.iterate(function(x) return x - f(x) * 1e-3 end, w, 2)
+  end
+  if k == 3000 then half = memory().peak end
+end
+local p = core.graph.plans()
+print(memory().peak - half, p.kept, p.made, p.dropped)]])
+  local grown, kept, made, dropped = text:match(
+    "^(%d+)\t(%d+)\t(%d+)\t(%d+)\n$")
+  t.ok(grown, text)
+  t.ok(tonumber(grown) < 24 * 2 ^ 20,
+    ("grown by %.1f MB after 3000"):format(grown / 2 ^ 20))
+  t.ok(tonumber(kept) <= 512, "kept " .. kept)
+  t.ok(tonumber(made) > 3000, "made " .. made)
+  t.ok(tonumber(dropped) == made - kept, "dropped " .. dropped)
+end)
+
 t.test("running out of memory names the size and leaves the session whole",
        function()
   local text = run([[
