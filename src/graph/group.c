@@ -236,7 +236,8 @@ static void fold_lines(const fold_run *r, sl_int line, sl_int count,
   }
 }
 
-/* Outer sweep: a leaf's rows are collected, since a block holds fewer. */
+/* Outer sweep: a leaf's rows are collected, since a block holds fewer, unless
+** they go to memory anyway. */
 static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
                            columns *acc, bench *b) {
   const sl_group *g = r->run->g;
@@ -248,12 +249,17 @@ static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
     run_block(r->run, (row + k) * g->inner, count * g->inner, b, at);
     for (int i = 0; i < g->nfold; i++) {
       sl_int size = value_size(r, i) * g->inner;
-      memcpy(leaf[i] + k * size, at[g->fold[i].value],
-             (size_t)(count * size));
+      if (r->run->value[g->fold[i].value].base == NULL) {
+        memcpy(leaf[i] + k * size, at[g->fold[i].value],
+               (size_t)(count * size));
+      }
     }
   }
   for (int i = 0; i < g->nfold; i++) {
-    r->folder[i]->leaf(&acc[i], g->inner, leaf[i], 1, n, NULL, g->inner);
+    const access *a = &r->run->value[g->fold[i].value];
+    const char *x = a->base == NULL ? leaf[i]
+                                    : a->base + row * g->inner * a->size;
+    r->folder[i]->leaf(&acc[i], g->inner, x, 1, n, NULL, g->inner);
   }
 }
 

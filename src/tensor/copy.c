@@ -1,6 +1,8 @@
 /* copy.c: copies with conversion, fills, single elements. MIT licence. */
 #include "tensor/nest.h"
 
+#include <string.h>
+
 /* ---- copy ---------------------------------------------------------------- */
 
 typedef struct copy_job {
@@ -155,10 +157,45 @@ typedef struct row_writer {
   sl_dtype dtype;
 } row_writer;
 
+/* Short pieces are copied without a call. */
+#define COPY_PIECE(T)                                     \
+  static void piece_##T(sl_int n, T *to, const T *x, sl_int s) { \
+    if (s == 0) {                                         \
+      const T v = x[0];                                   \
+      for (sl_int k = 0; k < n; k++) {                    \
+        to[k] = v;                                        \
+      }                                                   \
+    } else {                                              \
+      for (sl_int k = 0; k < n; k++) {                    \
+        to[k] = x[k * s];                                 \
+      }                                                   \
+    }                                                     \
+  }
+COPY_PIECE(uint64_t)
+COPY_PIECE(uint32_t)
+COPY_PIECE(uint8_t)
+
 static void read_part(void *ctx, sl_int n, char *const *p, const sl_int *s) {
   row_writer *w = ctx;
-  sl_kern_convert(n, w->to, w->dtype, 1, p[0], w->dtype, s[0]);
-  w->to += n * sl_dtype_size(w->dtype);
+  sl_int size = sl_dtype_size(w->dtype);
+  const void *x = p[0];
+  void *to = w->to;
+  if (size == 8) {
+    piece_uint64_t(n, to, x, s[0]);
+  } else if (size == 4) {
+    piece_uint32_t(n, to, x, s[0]);
+  } else {
+    piece_uint8_t(n, to, x, s[0]);
+  }
+  w->to += n * size;
+}
+
+/* The pieces of a row that repeats with `period` after its first one: doubled. */
+static void repeat(char *row, sl_int period, sl_int bytes) {
+  for (sl_int done = period; done < bytes; done *= 2) {
+    memcpy(row + done, row, (size_t)(done < bytes - done ? done
+                                                         : bytes - done));
+  }
 }
 
 void sl_read_row(const sl_tensor *t, sl_int first, sl_int n, void *out) {
@@ -167,6 +204,13 @@ void sl_read_row(const sl_tensor *t, sl_int first, sl_int n, void *out) {
   sl_nest_init(&nest, t->type.ndim, t->type.shape);
   sl_nest_add(&nest, t->data, t->type.dtype, t->stride);
   sl_nest_finish(&nest, false);
+  sl_int period = nest.ndim == 2 && nest.s[0][0] == 0 ? nest.n[1] : 0;
+  if (period > 0 && n > period) {
+    sl_int size = sl_dtype_size(w.dtype);
+    sl_nest_range(&nest, first, first + period, read_part, &w);
+    repeat(out, period * size, n * size);
+    return;
+  }
   sl_nest_range(&nest, first, first + n, read_part, &w);
 }
 
