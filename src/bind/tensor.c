@@ -311,10 +311,11 @@ static void install_methods(lua_State *L) {
 ** young objects never force a major one, so large temporaries pile up. A cycle
 ** starts when the heap is half as large again as what survived the last one;
 ** a block that is never touched (and so takes no memory) counts as surviving,
-** or a small program would mark its whole heap every few dozen tensors: the sum
-** of two small ones takes 130 ns with it, 220 without. collectgarbage("count")
-** counts it too. */
-enum { GC_PAUSE = 150, GC_STEPMUL = 400, GC_BALLAST = 8 << 20 };
+** or a small program would mark its whole heap every few dozen tensors. Much
+** more, and the garbage of a cycle leaves the second-level cache: steps with a
+** gradient traced anew run at 346, 398, 406 and 320 thousand a second with 0, 1, 2
+** and 8 MB. collectgarbage("count") counts it too. */
+enum { GC_PAUSE = 150, GC_STEPMUL = 400, GC_BALLAST = 2 << 20 };
 
 static void pace_collector(lua_State *L) {
   static const char ballast_key = 0;
