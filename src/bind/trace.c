@@ -30,6 +30,12 @@ static sym *to_sym(lua_State *L, int idx) {
 
 bool sl_issym(lua_State *L, int idx) { return to_sym(L, idx) != NULL; }
 
+bool sl_isnumber(lua_State *L, int idx) {
+  const sym *s = to_sym(L, idx);
+  return s != NULL ? s->o.issym == SL_SYM_NUMBER
+                   : lua_type(L, idx) == LUA_TNUMBER;
+}
+
 /* Is its node still one of its trace's? */
 static bool known(const sym *s) { return s->serial == s->trace->serial; }
 
@@ -193,7 +199,7 @@ static int trace_gc(lua_State *L) {
 /* Makes the userdata on top, whose trace is above it, a symbolic tensor; the
 ** metatable above both. */
 static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
-  s->o.issym = true;
+  s->o.issym = SL_SYM_TENSOR;
   s->o.node = node;
   s->trace = t;
   s->serial = t->serial;
@@ -201,23 +207,33 @@ static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
   lua_setiuservalue(L, -2, 1);
 }
 
-void sl_newsym(lua_State *L, int trace, sl_node node) {
+static sym *push_sym(lua_State *L, int trace, sl_node node) {
   trace = lua_absindex(L, trace);
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
   lua_pushvalue(L, trace);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sym_key);
   s->o.meta = lua_topointer(L, -1);
   finish_sym(L, s, lua_touserdata(L, trace), node);
+  return s;
+}
+
+void sl_newsym(lua_State *L, int trace, sl_node node) {
+  push_sym(L, trace, node);
+}
+
+void sl_newnumber(lua_State *L, int trace, sl_node node) {
+  push_sym(L, trace, node)->o.issym = SL_SYM_NUMBER;
 }
 
 /* The same with the trace and the metatable of the one at absolute index
 ** `like`. */
-static void new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
+static sym *new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
   s->o.meta = ((const sym *)lua_touserdata(L, like))->o.meta;
   lua_getiuservalue(L, like, 1);
   lua_getmetatable(L, like);
   finish_sym(L, s, t, node);
+  return s;
 }
 
 /* ---- versions ------------------------------------------------------------ */
@@ -368,6 +384,15 @@ static const sym *innermost(lua_State *L, sl_op op, int nin, const int *args) {
   return best;
 }
 
+/* Is the result of op on these a number again: 0-d, of nothing but numbers? */
+static bool gives_number(lua_State *L, sl_op op, int nin, const int *args) {
+  bool all = sl_ops[op].cls == SL_MAP || op == SL_OP_powi;
+  for (int i = 0; i < nin && all; i++) {
+    all = sl_isnumber(L, args[i]);
+  }
+  return all;
+}
+
 /* dtype for numbers: that of the other operands, whose dtypes are one. */
 static sl_dtype number_dtype(lua_State *L, sl_op op, int nin,
                              const int *args) {
@@ -408,7 +433,11 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
           ? sl_graph_map(&t->g, op, nin, in, &out, &err)
           : sl_graph_add(&t->g, op, nin, in, nattr, attr, &out, &err);
   sl_try(L, st, &err);
-  sl_newsym(L, trace, out);
+  if (gives_number(L, op, nin, args)) {
+    sl_newnumber(L, trace, out);
+  } else {
+    sl_newsym(L, trace, out);
+  }
   lua_remove(L, trace);
 }
 
@@ -476,7 +505,12 @@ bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
                     : sl_graph_add(&t->g, op, nin, in, nattr, attr, &out,
                                    &err);
   sl_try(L, s, &err);
-  new_like(L, like, t, out);
+  bool number = sl_ops[op].cls == SL_MAP || op == SL_OP_powi;
+  for (int i = 0; i < nin; i++) {
+    number = number && (o[i] == NULL || o[i]->issym == SL_SYM_NUMBER);
+  }
+  sym *y = new_like(L, like, t, out);
+  y->o.issym = number ? SL_SYM_NUMBER : SL_SYM_TENSOR;
   return true;
 }
 

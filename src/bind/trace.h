@@ -44,6 +44,8 @@ sl_node sl_checknode(lua_State *L, int idx, int trace);
 sl_trace *sl_sym_trace(lua_State *L, int idx);
 /* Pushes a symbolic tensor for a node of the trace at `trace`. */
 void sl_newsym(lua_State *L, int trace, sl_node node);
+/* The same for a node that stands for a Lua number. */
+void sl_newnumber(lua_State *L, int trace, sl_node node);
 /* The value at idx (number, Tensor, symbolic tensor of this or an outer trace)
 ** as a node of the trace at `trace`; numbers take dtype d. */
 sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d);

@@ -490,4 +490,22 @@ t.test("finalizers that run programs", function()
   t.ok(n > 10000, "finalizers ran: " .. n)
 end)
 
+t.test("numbers take the dtype of the tensors, traced or not", function()
+  local x = T {1, -2, 3}
+  local function f(v, lr) return v * lr - v^2 * (lr / 2 + 2 * lr) end
+  for _, dtype in ipairs {"f32", "f64"} do
+    local v = x:to(dtype)
+    local fast = jit(f)
+    t.eq(fast(v, 0.1), f(v, 0.1))
+    t.eq(fast(v, 0.1).dtype, dtype)
+    t.eq(saddle.grad(function(u, lr) return f(u, lr):sum() end)(v, 0.1).dtype,
+      dtype)
+    t.eq(saddle.trace(function(lr) return lr * v end, 0.5).y[1].dtype, dtype)
+  end
+  local i = T({1, 2}, {dtype = "i64"})
+  t.eq(jit(f)(i, 0.1), f(i, 0.1))
+  -- a 0-d tensor is no number
+  t.eq(jit(f)(x:to("f32"), T(0.1)).dtype, f(x:to("f32"), T(0.1)).dtype)
+end)
+
 return t
