@@ -473,6 +473,7 @@ int sl_open_graph(lua_State *L) {
   luaL_newlib(L, functions);
   luaL_setfuncs(L, sl_results_functions, 0);
   luaL_setfuncs(L, sl_programs_functions, 0);
+  luaL_setfuncs(L, sl_derive_functions, 0);
   sl_open_results(L);
   sl_open_programs(L);
   return 1;

@@ -236,24 +236,6 @@ static sym *new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
   return s;
 }
 
-/* ---- versions ------------------------------------------------------------ */
-
-static void note_version(lua_State *L, sl_versions *v, int k, uint64_t version) {
-  if (k > v->cap) {
-    int cap = k < 8 ? 8 : 2 * k;
-    void *p = sl_realloc(v->at, cap * (sl_int)sizeof *v->at);
-    if (p == NULL) {
-      sl_raisef(L, "trace: no memory for %d tensors", cap);
-    }
-    v->at = p;
-    v->cap = cap;
-  }
-  while (v->n < k) {
-    v->at[v->n++] = SL_UNBOUND;
-  }
-  v->at[k - 1] = version;
-}
-
 /* ---- captures ------------------------------------------------------------ */
 
 /* The node that reads the Tensor or outer symbolic tensor at idx; one value is
@@ -281,7 +263,7 @@ static sl_node capture(lua_State *L, int trace, int idx) {
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, t->g.ncapture);
   lua_pop(L, 2);
-  note_version(L, &t->captures, t->g.ncapture, sl_tensor_version(L, idx));
+  sl_note_version(L, &t->captures, t->g.ncapture, sl_tensor_version(L, idx));
   return node;
 }
 
@@ -314,11 +296,6 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   return node;
 }
 
-void sl_note_bound(lua_State *L, int trace, int k, int idx) {
-  sl_trace *t = lua_touserdata(L, trace);
-  note_version(L, &t->inputs, k, sl_tensor_version(L, idx));
-}
-
 sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
   sl_trace *t = lua_touserdata(L, trace);
   sl_node node;
@@ -336,30 +313,6 @@ sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
     sl_note_bound(L, trace, t->g.ninput, idx);
   }
   return node;
-}
-
-/* The values of one list against their versions when they were met. */
-static void check_list(lua_State *L, int trace, int which,
-                       const sl_versions *v) {
-  if (v->n == 0) {
-    return;
-  }
-  lua_getiuservalue(L, trace, which);
-  for (int k = 0; k < v->n; k++) {
-    lua_rawgeti(L, -1, k + 1);
-    if (v->at[k] != SL_UNBOUND && v->at[k] != sl_tensor_version(L, -1)) {
-      sl_raisef(L, "a tensor the traced function refers to was changed in "
-                   "place after it was used: change a copy() of it");
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
-void sl_check_versions(lua_State *L, int trace) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  check_list(L, trace, TRACE_INPUTS, &t->inputs);
-  check_list(L, trace, TRACE_CAPTURES, &t->captures);
 }
 
 /* ---- operations ---------------------------------------------------------- */
