@@ -86,6 +86,32 @@ typedef struct sl_folder {
 /* NULL where the dtype has no such fold. */
 const sl_folder *sl_folder_get(sl_fold kind, sl_dtype d);
 
+/* Accumulators of SL_FOLD_WIDTH columns, of whichever dtype. */
+typedef union sl_columns {
+  double f64[SL_FOLD_WIDTH];
+  float f32[SL_FOLD_WIDTH];
+  sl_int i64[SL_FOLD_WIDTH];
+  uint8_t u8[SL_FOLD_WIDTH];
+} sl_columns;
+
+/* The tree above the leaves: more than SL_FOLD_LEAF elements are cut after so
+** many, in multiples of a leaf's accumulators. */
+static inline sl_int sl_fold_half(sl_int n) { return n / 2 - n / 2 % 8; }
+/* acc[k] = the tree over r < n of x[k*sk + r*step], k < nk <= SL_FOLD_WIDTH;
+** size: bytes of an element of x. */
+void sl_fold_halves(const sl_folder *f, sl_columns *acc, sl_int nk,
+                    const char *x, sl_int sk, sl_int n, sl_int step,
+                    sl_int size);
+static inline void sl_fold_tree(const sl_folder *f, sl_columns *acc, sl_int nk,
+                                const void *x, sl_int sk, sl_int n,
+                                sl_int step, sl_int size) {
+  if (n <= SL_FOLD_LEAF) {
+    f->leaf(acc, nk, x, sk, n, NULL, step);
+  } else {
+    sl_fold_halves(f, acc, nk, x, sk, n, step, size);
+  }
+}
+
 /* Position of the first largest (smallest) of n >= 1 values; the first NaN
 ** beats all. */
 sl_int sl_kern_argext(sl_dtype d, bool max, sl_int n, const void *x, sl_int s);
