@@ -58,9 +58,9 @@ sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
 /* A block of at least that many bytes, the same for all programs; good until
 ** the next call. */
 void *sl_workspace(lua_State *L, sl_int bytes);
-/* Pushes the table of results.c's functions for saddle.core.graph. */
-extern const luaL_Reg sl_results_functions[];
-extern const luaL_Reg sl_programs_functions[]; /* programs.c */
+/* Functions of saddle.core.graph: those of results.c and of programs.c. */
+extern const luaL_Reg sl_results_functions[], sl_programs_functions[];
+/* Make what they need: the plan cache, the metatable of programs. */
 void sl_open_results(lua_State *L);
 void sl_open_programs(lua_State *L);
 /* Records the version of the value at idx, which input k (from 1) is bound to.

@@ -50,6 +50,9 @@ bool sl_lane_slow(sl_lane lane);
 ** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
 ** programs make of two. (product.c) */
 sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
+/* The one for the sum or difference fn whose operand k, 0 or 1, is a product; x
+** is the other operand. NULL when fn is neither, in f64. */
+sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);
 
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */
