@@ -14,7 +14,10 @@ typedef struct open_group {
   sl_gop op[SL_GROUP_OPS];
 } open_group;
 
-enum { OPEN = 8 }; /* open groups at once; the oldest is closed for a ninth */
+enum {
+  OPEN = 8, /* open groups at once; the oldest is closed for a ninth */
+  SLOW = 4  /* weight of a function like exp */
+};
 
 typedef struct fuser {
   sl_program *p;
@@ -210,6 +213,7 @@ static void join(fuser *f, int32_t k) {
     op.in[i] = value_of(f, o, (int32_t)in[i]);
   }
   f->p->slot[k].group = f->p->slot[o->op[0].node].group;
+  o->g.weight += sl_lane_slow(sl_ops[node->op].lane) ? SLOW : 1;
   o->op[o->g.nop++] = op;
 }
 

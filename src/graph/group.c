@@ -13,7 +13,8 @@ enum {
   SHORTEST = SL_FOLD_LEAF, /* elements of a block: a leaf of a sum */
   LONGEST = 1024,
   AIM = 24 << 10, /* bytes of rows that leave the rest of L1 to operands */
-  ROOM = SL_GROUP_VALUES * SHORTEST * 8 /* of rows, on each thread's stack */
+  ROOM = SL_GROUP_VALUES * SHORTEST * 8, /* of rows, on each thread's stack */
+  WORTH = 4 * SL_SERIAL /* plain operations worth waking threads for */
 };
 
 /* A thread's rows. What repeats with the run's period is loaded once: `loaded`
@@ -153,6 +154,11 @@ static void run_range(const group_run *run, sl_int p0, sl_int p1) {
     sl_int n = p1 - p0 < run->block ? p1 - p0 : run->block;
     run_block(run, p0, n, &b, at);
   }
+}
+
+static bool is_worth_threads(const sl_group *g) {
+  sl_int n = sl_numel(&g->type);
+  return n > SL_SERIAL && n * (g->weight + g->nfold) > WORTH;
 }
 
 /* ---- reductions ---------------------------------------------------------- */
@@ -367,7 +373,7 @@ static sl_status run_folds(const group_run *run, const sl_tensor *desc,
                                 r.out[i].type.dtype);
     r.partial[i] = partial != NULL ? partial + i * each : NULL;
   }
-  fold_all(&r, sl_numel(&g->type) > SL_SERIAL);
+  fold_all(&r, is_worth_threads(g));
   sl_temp_give(partial);
   return sl_poll(err, "run");
 }
@@ -382,9 +388,9 @@ sl_status sl_group_run(const sl_program *p, const sl_group *g,
   if (g->nfold > 0) {
     return run_folds(&run, desc, err);
   }
-  if (n <= SL_SERIAL) {
+  if (!is_worth_threads(g)) {
     run_range(&run, 0, n);
-    return SL_OK;
+    return sl_poll(err, "run");
   }
   sl_int tasks = (n + SL_CHUNK - 1) / SL_CHUNK;
 #pragma omp parallel for num_threads(sl_threads()) schedule(static)

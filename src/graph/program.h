@@ -63,6 +63,7 @@ typedef struct sl_group {
   int32_t op, nop;   /* its operations in program.gop */
   int32_t read, nread; /* nodes it reads, in program.read */
   int32_t nrow;      /* rows of L1 it needs beside loads */
+  int32_t weight;    /* of one element, in plain operations */
   sl_type type;      /* shape of the members */
   sl_sweep sweep;
   sl_int outer, inner;
