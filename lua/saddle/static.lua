@@ -1,6 +1,7 @@
--- static.lua: vmap, jit and iterate, and trace for looking at graphs. The first
--- three call the user's function twice and raise when the two graphs differ: the
--- graph then stands for the function at every value.  MIT licence.
+-- static.lua: `saddle.vmap`, `saddle.jit`, `saddle.iterate`, and `saddle.trace`
+-- for looking at graphs. All but trace call the user's function twice and raise
+-- when the two graphs differ: the graph then stands for the function at every
+-- value.  MIT licence.
 local core = require "saddle.core"
 local tree = require "saddle.tree"
 local tracing = require "saddle.tracing"
@@ -349,7 +350,8 @@ end
 
 --- stats(f): what the program last run costs, step by step: {runs =, scratch =,
 --- steps = {{what =, flops =, bytes =, seconds =}, ...}}. Seconds are the mean
---- of the first runs and of every sixteenth after them. print it for a table.
+--- of the first runs and of every sixteenth after them (0 for a program that
+--- is run on single numbers). print it for a table.
 function Compiled:stats()
   if self.last == nil then
     core.fail("stats: the function has not been called yet")
