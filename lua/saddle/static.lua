@@ -350,8 +350,7 @@ end
 
 --- stats(f): what the program last run costs, step by step: {runs =, scratch =,
 --- steps = {{what =, flops =, bytes =, seconds =}, ...}}. Seconds are the mean
---- of the first runs and of every sixteenth after them (0 for a program that
---- is run on single numbers). print it for a table.
+--- of the first runs and of every sixteenth after them. print it for a table.
 function Compiled:stats()
   if self.last == nil then
     core.fail("stats: the function has not been called yet")
@@ -442,8 +441,8 @@ local function widen(t, leaves, lanes)
 end
 
 --- iterate(step, state, n, {every = k, lanes = false}) -> the state after n
---- steps; with every = k also the states after k, 2k, ... steps, stacked on a
---- new first axis. step(state, made) is traced once, as jit does; made is the
+--- steps; with every = k (0: none) also the states after k, 2k, ... steps,
+--- stacked on a new first axis. step(state, made) is traced once, as jit does; made is the
 --- number of steps made before, from 0. The state is a tensor, a number or a
 --- table of them. With lanes = true axis 1 of every state tensor counts lanes,
 --- each of which goes its own way, and the step is written for one lane.

@@ -114,6 +114,7 @@ void sl_program_stats(const sl_program *p, int32_t i, sl_step_stats *out) {
     int32_t ops = sl_lanerun_ops(p->lane);
     sl_put(&s, "%d operations on single numbers", (int)ops);
     out->flops = ops;
+    out->seconds = p->timed > 0 ? p->seconds[0] / (double)p->timed : 0.0;
     return;
   }
   put_step(&s, p, i);

@@ -3,6 +3,7 @@
 ** Attributes are shown 1-based, as a Lua user would write them.  MIT licence. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "graph/rules.h"
@@ -44,6 +45,14 @@ static void put_ranges(sl_sink *s, const sl_int *v, int n) {
   sl_put(s, "}");
 }
 
+/* The shorter of two forms that give the number back. */
+static void put_number(sl_sink *s, double value) {
+  char text[32];
+  snprintf(text, sizeof text, "%.15g", value);
+  bool exact = strtod(text, NULL) == value;
+  sl_put(s, exact ? " %.15g" : " %.17g", value);
+}
+
 static void put_attributes(sl_sink *s, const sl_graph *g, sl_node n) {
   const sl_gnode *node = &g->node[n];
   const sl_int *v = sl_node_attr(g, n);
@@ -56,11 +65,11 @@ static void put_attributes(sl_sink *s, const sl_graph *g, sl_node n) {
       sl_put(s, " %lld", (long long)v[0] + 1);
       break;
     case SL_OP_slot:
-      sl_put(s, " %.17g", g->slot[v[0]]);
+      put_number(s, g->slot[v[0]]);
       break;
     case SL_OP_const:
       memcpy(&value, v, sizeof value);
-      sl_put(s, " %.17g", value);
+      put_number(s, value);
       break;
     case SL_OP_sum:
     case SL_OP_amax:

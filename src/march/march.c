@@ -263,5 +263,5 @@ sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
     run_machine(m, job, block, base + t * bytes, t, threads);
   }
   sl_temp_give(base);
-  return sl_poll(err, "march");
+  return sl_poll(err, "iterate");
 }
