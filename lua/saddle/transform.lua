@@ -123,20 +123,24 @@ local function gradient_nodes(t, where)
   return filled(t, G.vjp(t.tr, t.x, t.y, {one}), t.x)
 end
 
+-- The trace that C has begun for f at the tensor w, or one begun here.
+local function resume(f, where, tr, ...)
+  if tr == nil then
+    return trace(f, where, ...)
+  end
+  local x, w = ...
+  local t = tracing.finish({tr = tr, x = {x}, leaves = {w}, xtree = 1}, nil,
+    where, select(3, ...))
+  one_value(t, where)
+  return t
+end
+
 -- The long way of grad and value_and_grad, for what G.gradient leaves: without
 -- a trace, everything; with one, f's results at the symbolic x, which stands
--- for the tensor w.
+-- for the tensor w. Those of hvp and hessian are like it.
 local function gradient_rest(f, where, with_value)
-  return function(tr, ...)
-    local t
-    if tr == nil then
-      t = trace(f, where, ...)
-    else
-      local x, w = ...
-      t = tracing.finish({tr = tr, x = {x}, leaves = {w}, xtree = 1}, nil,
-        where, select(3, ...))
-      one_value(t, where)
-    end
+  return function(...)
+    local t = resume(f, where, ...)
     local g = gradient_nodes(t, where)
     local values = G.run(t.tr, with_value and append(t.y, g) or g)
     if with_value then
@@ -207,11 +211,13 @@ end
 --- (forward over reverse)
 function M.hvp(f, w, v)
   check_function(f, "hvp")
-  local t = trace(f, "hvp", w)
-  local g = gradient_nodes(t, "hvp")
-  local dx = like_argument(t, v, "hvp: argument 3")
-  local h = filled(t, G.jvp(t.tr, t.x, dx, g), t.x)
-  return mirror(t, G.run(t.tr, h), 1)
+  return G.hvp(f, function(tr, x, ...)
+    local t = tr and resume(f, "hvp", tr, x, ...) or trace(f, "hvp", w)
+    local g = gradient_nodes(t, "hvp")
+    local dx = like_argument(t, v, "hvp: argument 3")
+    local h = filled(t, G.jvp(t.tr, t.x, dx, g), t.x)
+    return mirror(t, G.run(t.tr, h), 1)
+  end, w, v)
 end
 
 local function numel(shape)
@@ -349,9 +355,11 @@ function M.hessian(f, w)
     return later(M.hessian, f, "hessian")
   end
   check_function(f, "hessian")
-  local t = trace(f, "hessian", w)
-  local g = gradient_nodes(t, "hessian")
-  return nest(t.xtree, t.xtree, blocks_forward(t, g))
+  return G.hessian(f, function(...)
+    local t = resume(f, "hessian", ...)
+    local g = gradient_nodes(t, "hessian")
+    return nest(t.xtree, t.xtree, blocks_forward(t, g))
+  end, w)
 end
 
 local function total(list)

@@ -67,6 +67,7 @@ typedef struct operand {
   sl_tensor number;
   sl_type type;
   bool isnum, issym;
+  bool weak; /* a number, or symbolic and stands for one */
   union {
     double f64;
     float f32;
@@ -116,13 +117,14 @@ static void read_operand(lua_State *L, sl_op op, int idx, operand *o) {
   }
   o->idx = idx;
   o->t = sl_totensor(L, idx);
-  o->isnum = o->issym = false;
+  o->isnum = o->issym = o->weak = false;
   if (o->t != NULL) {
     sl_type_copy(&o->type, &o->t->type);
     return;
   }
   o->isnum = lua_type(L, idx) == LUA_TNUMBER;
   o->issym = !o->isnum && sl_issym(L, idx);
+  o->weak = sl_isnumber(L, idx);
   if (!sl_value_type(L, idx, &o->type)) {
     sl_raisef(L, "%s: expected a tensor or a number, got %s", sl_ops[op].name,
               sl_typename(L, idx));
@@ -137,7 +139,7 @@ static sl_dtype common_dtype(const operand *o, int first, int n) {
   int d = -1;
   bool fraction = false, number = false;
   for (int i = first; i < n; i++) {
-    if (o[i].isnum) {
+    if (o[i].weak) {
       number = true;
       fraction |= o[i].type.dtype == SL_F64;
     } else {

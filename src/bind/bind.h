@@ -36,9 +36,11 @@ int sl_user_line(lua_State *L, const void **source);
 /* What the userdata of Tensors and of symbolic tensors begins with. The address
 ** of the metatable tells them from others: a foreign userdata may hold stale
 ** bytes of a freed one, but then its metatable is another. */
+enum { SL_SYM_TENSOR = 1, SL_SYM_NUMBER = 2 };
+
 typedef struct sl_object {
   const void *meta;
-  int32_t issym;
+  int32_t issym; /* SL_SYM_NUMBER: stands for a Lua number and counts as one */
   int32_t node; /* of a symbolic tensor */
 } sl_object;
 static inline sl_object *sl_toobject(lua_State *L, int idx) {
@@ -110,6 +112,9 @@ int sl_checkaxis(lua_State *L, int arg, int ndim);
 /* ---- operations on tensors, symbolic tensors and numbers ------------------ */
 /* Is the value at idx a symbolic tensor (of an open or closed trace)? */
 bool sl_issym(lua_State *L, int idx); /* trace.c */
+/* Is it a Lua number, or a symbolic tensor that stands for one? Then it takes the
+** dtype of the tensors it is used with. (trace.c) */
+bool sl_isnumber(lua_State *L, int idx);
 /* Its type; false when the value at idx is not a symbolic tensor. (trace.c) */
 bool sl_sym_type(lua_State *L, int idx, sl_type *type);
 /* Type of a Tensor, symbolic tensor or number (0-d, i64 or f64); false for

@@ -53,8 +53,10 @@ static int graph_trace(lua_State *L) {
   return 1;
 }
 
-/* Adds an input of the given type bound to the value at idx (or unbound). */
-static int push_input(lua_State *L, const sl_type *type, int value) {
+/* Adds an input of the given type bound to the value at idx (or unbound); does it
+** stand for a number? */
+static int push_input(lua_State *L, const sl_type *type, int value,
+                      bool number) {
   sl_trace *t = sl_checktrace(L, 1);
   sl_node node;
   sl_err err;
@@ -70,7 +72,11 @@ static int push_input(lua_State *L, const sl_type *type, int value) {
   if (value != 0) {
     sl_note_bound(L, 1, t->g.ninput, value);
   }
-  sl_newsym(L, 1, node);
+  if (number) {
+    sl_newnumber(L, 1, node);
+  } else {
+    sl_newsym(L, 1, node);
+  }
   return 1;
 }
 
@@ -88,12 +94,13 @@ static int input_of_value(lua_State *L, bool bound) {
   sl_type type;
   sl_checktrace(L, 1);
   lua_settop(L, 2);
+  bool number = sl_isnumber(L, 2);
   box_number(L, 2);
   if (!sl_value_type(L, 2, &type)) {
     sl_raisef(L, "expected tensors, numbers or tables of them as arguments, "
                  "got %s", luaL_typename(L, 2));
   }
-  return push_input(L, &type, bound ? 2 : 0);
+  return push_input(L, &type, bound ? 2 : 0, number);
 }
 
 /* trace:input(value) -> symbolic tensor bound to the value */
@@ -116,7 +123,7 @@ static int trace_lane(lua_State *L) {
   }
   type.ndim--;
   memmove(type.shape, type.shape + 1, (size_t)type.ndim * sizeof *type.shape);
-  return push_input(L, &type, 0);
+  return push_input(L, &type, 0, false);
 }
 
 /* trace:bind(x, value): gives the input x another value of its type */
@@ -466,6 +473,7 @@ int sl_open_graph(lua_State *L) {
   luaL_newlib(L, functions);
   luaL_setfuncs(L, sl_results_functions, 0);
   luaL_setfuncs(L, sl_programs_functions, 0);
+  luaL_setfuncs(L, sl_derive_functions, 0);
   sl_open_results(L);
   sl_open_programs(L);
   return 1;

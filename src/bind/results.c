@@ -1,9 +1,7 @@
 /* results.c: the values of traces. Programs come from the plan cache, one for
 ** all functions traced anew at every call, and run in one shared block of
 ** memory. When something a result depends on is itself symbolic, the graph is
-** inlined into the outer trace instead. grad has a short way: its cache entry
-** is keyed by the traced function alone, so that nothing is differentiated
-** twice.  MIT licence. */
+** inlined into the outer trace instead.  MIT licence. */
 #include <string.h>
 
 #include "bind/trace.h"
@@ -13,8 +11,6 @@ enum {
   PLANS = 512,       /* kept */
   SHARED = 64 << 20  /* bytes of the block that stays between runs */
 };
-
-enum { KIND_VALUES, KIND_GRAD, KIND_VALUE_AND_GRAD };
 
 typedef struct engine {
   sl_plans *plans;
@@ -51,10 +47,12 @@ void *sl_workspace(lua_State *L, sl_int bytes) {
   return e->block;
 }
 
+sl_plans *sl_plan_cache(lua_State *L) { return engine_of(L)->plans; }
+
 sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
                              const sl_node *outs) {
   sl_plans *plans = engine_of(L)->plans;
-  sl_plan_key key = sl_plan_key_of(g, KIND_VALUES, nout, outs);
+  sl_plan_key key = sl_plan_key_of(g, SL_PLAN_VALUES, nout, outs);
   sl_program *p = sl_plans_find(plans, &key);
   if (p == NULL) {
     sl_err err;
@@ -66,10 +64,8 @@ sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
 
 /* ---- leaves -------------------------------------------------------------- */
 
-/* Fills descs with the values numbered 1 .. n of user value `which`; false when
-** one of them is no Tensor (its desc is NULL then). */
-static bool leaves(lua_State *L, int trace, int which, int n,
-                   const sl_tensor **descs) {
+bool sl_trace_leaves(lua_State *L, int trace, int which, int n,
+                     const sl_tensor **descs) {
   bool all = true;
   if (n == 0) {
     return true;
@@ -220,164 +216,14 @@ void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs) {
   const sl_tensor **input =
       sl_bind_scratch(L, count * (sl_int)sizeof *input);
   const sl_tensor **captures = input + t->g.ninput;
-  bool known = leaves(L, trace, TRACE_INPUTS, t->g.ninput, input);
-  known = leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures) && known;
+  bool known = sl_trace_leaves(L, trace, TRACE_INPUTS, t->g.ninput, input);
+  known = sl_trace_leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures) && known;
   if (!known && is_symbolic(L, trace, nout, outs)) {
     inline_results(L, trace, nout, outs);
   } else {
     run_results(L, t, input, captures, nout, outs);
   }
   lua_remove(L, base + 1);
-}
-
-/* ---- gradients ----------------------------------------------------------- */
-
-/* The program of the gradient of node y of g with respect to node x (and of y
-** before it). */
-static sl_status differentiate(sl_program **p, sl_graph *g, sl_node x,
-                               sl_node y, int kind, sl_err *err) {
-  sl_type type;
-  sl_node one, cx, outs[2] = {y};
-  int nout = kind == KIND_VALUE_AND_GRAD ? 2 : 1;
-  sl_node_type(g, y, &type);
-  SL_TRY(sl_graph_const(g, 1.0, type.dtype, &one, err));
-  SL_TRY(sl_graph_vjp(g, 1, &x, 1, &y, &one, &cx, err));
-  if (cx == SL_NONE) {
-    sl_node_type(g, x, &type);
-    SL_TRY(sl_graph_const(g, 0.0, type.dtype, &cx, err));
-    SL_TRY(sl_graph_add(g, SL_OP_broadcast, 1, &cx, type.ndim, type.shape, &cx,
-                        err));
-  }
-  outs[nout - 1] = cx;
-  return sl_program_make(p, g, nout, outs, err);
-}
-
-static sl_program *gradient_program(lua_State *L, sl_graph *g, sl_node x,
-                                    sl_node y, int kind) {
-  sl_plans *plans = engine_of(L)->plans;
-  sl_plan_key key = sl_plan_key_of(g, kind, 1, &y);
-  sl_program *p = sl_plans_find(plans, &key);
-  if (p == NULL) {
-    sl_err err;
-    sl_try(L, differentiate(&p, g, x, y, kind, &err), &err);
-    sl_try(L, sl_plans_add(plans, &key, p, &err), &err);
-  }
-  return p;
-}
-
-enum {
-  FEW_CAPTURES = 16,
-  SMALL = 512 /* elements of a gradient that is allocated the short way */
-};
-
-/* Is the value on top, the only result, a 0-d float node of the trace, and is
-** every captured value a Tensor? */
-static bool plain_result(lua_State *L, int trace, int nresult,
-                         const sl_tensor **captures, sl_node *y) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  if (nresult != 1 || sl_sym_trace(L, -1) != t ||
-      t->g.ncapture > FEW_CAPTURES) {
-    return false;
-  }
-  *y = sl_checknode(L, -1, trace);
-  return t->g.node[*y].ndim == 0 &&
-         sl_dtype_isfloat((sl_dtype)t->g.node[*y].dtype) &&
-         leaves(L, trace, TRACE_CAPTURES, t->g.ncapture, captures);
-}
-
-/* Runs the program into a fresh tensor like w, which is at 1, left on top, and
-** *value. */
-static void run_gradient(lua_State *L, sl_trace *t, const sl_tensor *w,
-                         const sl_tensor **captures, sl_node x, sl_node y,
-                         int kind, double *value) {
-  double room = 0.0;
-  sl_tensor scalar, *out[2];
-  sl_type type = {.dtype = (sl_dtype)t->g.node[y].dtype, .ndim = 0};
-  sl_err err;
-  sl_tensor_init(&scalar, &type, &room);
-  sl_tensor *grad = sl_numel(&w->type) <= SMALL /* first: see run_results */
-                        ? sl_newsmall(L, &w->type, 1)
-                        : sl_newtensor(L, &w->type);
-  sl_program *p = gradient_program(L, &t->g, x, y, kind);
-  void *scratch = sl_workspace(L, sl_program_scratch(p));
-  out[0] = kind == KIND_VALUE_AND_GRAD ? &scalar : grad;
-  out[1] = grad;
-  sl_try(L, sl_program_run(p, &w, captures, t->g.slot, out, scratch, &err),
-         &err);
-  *value = sl_get(&scalar, 0);
-}
-
-/* The results of rest, which begin above `base`. */
-static int rest_results(lua_State *L, int status, lua_KContext base) {
-  (void)status;
-  return lua_gettop(L) - (int)base;
-}
-
-/* Goes on when f has returned; below its results stand the n arguments, the
-** trace and the symbolic x. A continuation, so that f may yield. */
-static int gradient_finish(lua_State *L, int status, lua_KContext n) {
-  (void)status;
-  int trace = (int)n + 1, nresult = lua_gettop(L) - trace - 1;
-  sl_trace *t = lua_touserdata(L, trace);
-  int kind = lua_toboolean(L, lua_upvalueindex(3)) ? KIND_VALUE_AND_GRAD
-                                                   : KIND_GRAD;
-  const sl_tensor *captures[FEW_CAPTURES];
-  sl_node y, x = sl_checknode(L, trace + 1, trace);
-  double value;
-  t->open = false;
-  luaL_checkstack(L, 8, "grad");
-  if (!plain_result(L, trace, nresult, captures, &y)) {
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_pushvalue(L, trace);
-    lua_pushvalue(L, trace + 1);
-    lua_pushvalue(L, 1);
-    lua_rotate(L, trace + 2, 4); /* rest, trace, x, w below the results */
-    lua_callk(L, nresult + 3, LUA_MULTRET, trace + 1, rest_results);
-    return rest_results(L, LUA_OK, trace + 1);
-  }
-  sl_check_versions(L, trace);
-  run_gradient(L, t, sl_totensor(L, 1), captures, x, y, kind, &value);
-  sl_trace_release(L, trace);
-  if (kind == KIND_GRAD) {
-    return 1;
-  }
-  lua_pushnumber(L, value);
-  lua_insert(L, -2);
-  return 2;
-}
-
-/* gradient(f, rest, with_value) -> function: grad(f) or value_and_grad(f). A
-** first argument that is a float Tensor and a result that is one number take
-** the short way; everything else is left to rest(trace, x, w, f's results), or
-** to rest(nil, arguments) before there is a trace. */
-static int gradient_call(lua_State *L) {
-  int n = lua_gettop(L);
-  const sl_tensor *w = n > 0 ? sl_totensor(L, 1) : NULL;
-  luaL_checkstack(L, n + 8, "grad");
-  if (w == NULL || !sl_dtype_isfloat(w->type.dtype)) {
-    lua_pushvalue(L, lua_upvalueindex(2));
-    lua_insert(L, 1);
-    lua_pushnil(L);
-    lua_insert(L, 2);
-    lua_callk(L, n + 1, LUA_MULTRET, 0, rest_results);
-    return rest_results(L, LUA_OK, 0);
-  }
-  sl_newtrace(L, false);
-  int trace = n + 1;
-  sl_newsym(L, trace, sl_trace_input(L, trace, &w->type, 1));
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, trace + 1);
-  for (int k = 2; k <= n; k++) {
-    lua_pushvalue(L, k);
-  }
-  lua_callk(L, n, LUA_MULTRET, n, gradient_finish);
-  return gradient_finish(L, LUA_OK, n);
-}
-
-static int graph_gradient(lua_State *L) {
-  lua_settop(L, 3);
-  lua_pushcclosure(L, gradient_call, 3);
-  return 1;
 }
 
 /* ---- the engine ---------------------------------------------------------- */
@@ -397,8 +243,7 @@ static int graph_plans(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg sl_results_functions[] = {{"gradient", graph_gradient},
-                                         {"plans", graph_plans},
+const luaL_Reg sl_results_functions[] = {{"plans", graph_plans},
                                          {NULL, NULL}};
 
 static int engine_gc(lua_State *L) {

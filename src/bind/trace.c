@@ -30,6 +30,12 @@ static sym *to_sym(lua_State *L, int idx) {
 
 bool sl_issym(lua_State *L, int idx) { return to_sym(L, idx) != NULL; }
 
+bool sl_isnumber(lua_State *L, int idx) {
+  const sym *s = to_sym(L, idx);
+  return s != NULL ? s->o.issym == SL_SYM_NUMBER
+                   : lua_type(L, idx) == LUA_TNUMBER;
+}
+
 /* Is its node still one of its trace's? */
 static bool known(const sym *s) { return s->serial == s->trace->serial; }
 
@@ -193,7 +199,7 @@ static int trace_gc(lua_State *L) {
 /* Makes the userdata on top, whose trace is above it, a symbolic tensor; the
 ** metatable above both. */
 static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
-  s->o.issym = true;
+  s->o.issym = SL_SYM_TENSOR;
   s->o.node = node;
   s->trace = t;
   s->serial = t->serial;
@@ -201,41 +207,33 @@ static void finish_sym(lua_State *L, sym *s, sl_trace *t, sl_node node) {
   lua_setiuservalue(L, -2, 1);
 }
 
-void sl_newsym(lua_State *L, int trace, sl_node node) {
+static sym *push_sym(lua_State *L, int trace, sl_node node) {
   trace = lua_absindex(L, trace);
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
   lua_pushvalue(L, trace);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sym_key);
   s->o.meta = lua_topointer(L, -1);
   finish_sym(L, s, lua_touserdata(L, trace), node);
+  return s;
+}
+
+void sl_newsym(lua_State *L, int trace, sl_node node) {
+  push_sym(L, trace, node);
+}
+
+void sl_newnumber(lua_State *L, int trace, sl_node node) {
+  push_sym(L, trace, node)->o.issym = SL_SYM_NUMBER;
 }
 
 /* The same with the trace and the metatable of the one at absolute index
 ** `like`. */
-static void new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
+static sym *new_like(lua_State *L, int like, sl_trace *t, sl_node node) {
   sym *s = lua_newuserdatauv(L, sizeof *s, 1);
   s->o.meta = ((const sym *)lua_touserdata(L, like))->o.meta;
   lua_getiuservalue(L, like, 1);
   lua_getmetatable(L, like);
   finish_sym(L, s, t, node);
-}
-
-/* ---- versions ------------------------------------------------------------ */
-
-static void note_version(lua_State *L, sl_versions *v, int k, uint64_t version) {
-  if (k > v->cap) {
-    int cap = k < 8 ? 8 : 2 * k;
-    void *p = sl_realloc(v->at, cap * (sl_int)sizeof *v->at);
-    if (p == NULL) {
-      sl_raisef(L, "trace: no memory for %d tensors", cap);
-    }
-    v->at = p;
-    v->cap = cap;
-  }
-  while (v->n < k) {
-    v->at[v->n++] = SL_UNBOUND;
-  }
-  v->at[k - 1] = version;
+  return s;
 }
 
 /* ---- captures ------------------------------------------------------------ */
@@ -265,7 +263,7 @@ static sl_node capture(lua_State *L, int trace, int idx) {
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, t->g.ncapture);
   lua_pop(L, 2);
-  note_version(L, &t->captures, t->g.ncapture, sl_tensor_version(L, idx));
+  sl_note_version(L, &t->captures, t->g.ncapture, sl_tensor_version(L, idx));
   return node;
 }
 
@@ -298,11 +296,6 @@ sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d) {
   return node;
 }
 
-void sl_note_bound(lua_State *L, int trace, int k, int idx) {
-  sl_trace *t = lua_touserdata(L, trace);
-  note_version(L, &t->inputs, k, sl_tensor_version(L, idx));
-}
-
 sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
   sl_trace *t = lua_touserdata(L, trace);
   sl_node node;
@@ -320,30 +313,6 @@ sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx) {
     sl_note_bound(L, trace, t->g.ninput, idx);
   }
   return node;
-}
-
-/* The values of one list against their versions when they were met. */
-static void check_list(lua_State *L, int trace, int which,
-                       const sl_versions *v) {
-  if (v->n == 0) {
-    return;
-  }
-  lua_getiuservalue(L, trace, which);
-  for (int k = 0; k < v->n; k++) {
-    lua_rawgeti(L, -1, k + 1);
-    if (v->at[k] != SL_UNBOUND && v->at[k] != sl_tensor_version(L, -1)) {
-      sl_raisef(L, "a tensor the traced function refers to was changed in "
-                   "place after it was used: change a copy() of it");
-    }
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-}
-
-void sl_check_versions(lua_State *L, int trace) {
-  const sl_trace *t = lua_touserdata(L, trace);
-  check_list(L, trace, TRACE_INPUTS, &t->inputs);
-  check_list(L, trace, TRACE_CAPTURES, &t->captures);
 }
 
 /* ---- operations ---------------------------------------------------------- */
@@ -366,6 +335,15 @@ static const sym *innermost(lua_State *L, sl_op op, int nin, const int *args) {
     }
   }
   return best;
+}
+
+/* Is the result of op on these a number again: 0-d, of nothing but numbers? */
+static bool gives_number(lua_State *L, sl_op op, int nin, const int *args) {
+  bool all = sl_ops[op].cls == SL_MAP || op == SL_OP_powi;
+  for (int i = 0; i < nin && all; i++) {
+    all = sl_isnumber(L, args[i]);
+  }
+  return all;
 }
 
 /* dtype for numbers: that of the other operands, whose dtypes are one. */
@@ -408,7 +386,11 @@ void sl_trace_apply(lua_State *L, sl_op op, int nin, const int *args,
           ? sl_graph_map(&t->g, op, nin, in, &out, &err)
           : sl_graph_add(&t->g, op, nin, in, nattr, attr, &out, &err);
   sl_try(L, st, &err);
-  sl_newsym(L, trace, out);
+  if (gives_number(L, op, nin, args)) {
+    sl_newnumber(L, trace, out);
+  } else {
+    sl_newsym(L, trace, out);
+  }
   lua_remove(L, trace);
 }
 
@@ -476,7 +458,12 @@ bool sl_trace_small(lua_State *L, sl_op op, int nin, const int *args,
                     : sl_graph_add(&t->g, op, nin, in, nattr, attr, &out,
                                    &err);
   sl_try(L, s, &err);
-  new_like(L, like, t, out);
+  bool number = sl_ops[op].cls == SL_MAP || op == SL_OP_powi;
+  for (int i = 0; i < nin; i++) {
+    number = number && (o[i] == NULL || o[i]->issym == SL_SYM_NUMBER);
+  }
+  sym *y = new_like(L, like, t, out);
+  y->o.issym = number ? SL_SYM_NUMBER : SL_SYM_TENSOR;
   return true;
 }
 

@@ -7,6 +7,7 @@
 #define SL_TRACE_H
 
 #include "bind/bind.h"
+#include "graph/plans.h"
 
 enum { TRACE_INPUTS = 1, TRACE_CAPTURES, TRACE_NUMBERS };
 
@@ -44,6 +45,8 @@ sl_node sl_checknode(lua_State *L, int idx, int trace);
 sl_trace *sl_sym_trace(lua_State *L, int idx);
 /* Pushes a symbolic tensor for a node of the trace at `trace`. */
 void sl_newsym(lua_State *L, int trace, sl_node node);
+/* The same for a node that stands for a Lua number. */
+void sl_newnumber(lua_State *L, int trace, sl_node node);
 /* The value at idx (number, Tensor, symbolic tensor of this or an outer trace)
 ** as a node of the trace at `trace`; numbers take dtype d. */
 sl_node sl_lift(lua_State *L, int trace, int idx, sl_dtype d);
@@ -55,14 +58,25 @@ void sl_trace_results(lua_State *L, int trace, int nout, const sl_node *outs);
 ** next call. kind 0: the nodes as they stand. */
 sl_program *sl_trace_program(lua_State *L, const sl_graph *g, int nout,
                              const sl_node *outs);
+/* The plan cache, and what its entries are of: the kind of a key. */
+enum { SL_PLAN_VALUES, SL_PLAN_GRAD, SL_PLAN_VALUE_AND_GRAD, SL_PLAN_HVP,
+       SL_PLAN_HESSIAN };
+sl_plans *sl_plan_cache(lua_State *L);
+/* Fills descs with the values numbered 1 .. n of user value `which`; false when
+** one of them is no Tensor (its desc is NULL then). */
+bool sl_trace_leaves(lua_State *L, int trace, int which, int n,
+                     const sl_tensor **descs);
 /* A block of at least that many bytes, the same for all programs; good until
 ** the next call. */
 void *sl_workspace(lua_State *L, sl_int bytes);
-/* Pushes the table of results.c's functions for saddle.core.graph. */
-extern const luaL_Reg sl_results_functions[];
-extern const luaL_Reg sl_programs_functions[]; /* programs.c */
+/* Functions of saddle.core.graph: those of results.c, programs.c and derive.c. */
+extern const luaL_Reg sl_results_functions[], sl_programs_functions[],
+    sl_derive_functions[];
+/* Make what they need: the plan cache, the metatable of programs. */
 void sl_open_results(lua_State *L);
 void sl_open_programs(lua_State *L);
+/* Notes the version of tensor k (from 1) of a list. (versions.c) */
+void sl_note_version(lua_State *L, sl_versions *v, int k, uint64_t version);
 /* Records the version of the value at idx, which input k (from 1) is bound to.
 */
 void sl_note_bound(lua_State *L, int trace, int k, int idx);

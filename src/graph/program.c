@@ -5,7 +5,6 @@
 ** MIT licence. */
 #include "graph/program.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {

@@ -435,7 +435,6 @@ t.test("jit and programs refuse what they cannot take", function()
   t.fails(function() p:run {5} end, "argument 1: expected a Tensor, got number")
   t.fails(function() p:run(x) end, "table expected")
   t.fails(function() p.run(x, {x}) end, "saddle.jit expected")
-  t.fails(function() p:numbers() end, "table expected")
   t.fails(function() jit(5) end, "jit: argument 1: expected a function")
   t.fails(function() jit() end, "jit: argument 1: expected a function")
   t.fails(function() f(print, {}, "a") end, "")
@@ -512,6 +511,74 @@ t.test("negative zeros of short products and running sums", function()
     t.eq(jit(function(x) return T.atan2(mm(x, b), T{{-1.0}}) end)(a):item(),
          -math.pi, "angle")
   end
+end)
+
+t.test("numbers take the dtype of the tensors, traced or not", function()
+  local x = T {1, -2, 3}
+  local function f(v, lr) return v * lr - v^2 * (lr / 2 + 2 * lr) end
+  for _, dtype in ipairs {"f32", "f64"} do
+    local v = x:to(dtype)
+    local fast = jit(f)
+    t.eq(fast(v, 0.1), f(v, 0.1))
+    t.eq(fast(v, 0.1).dtype, dtype)
+    t.eq(saddle.grad(function(u, lr) return f(u, lr):sum() end)(v, 0.1).dtype,
+      dtype)
+    t.eq(saddle.trace(function(lr) return lr * v end, 0.5).y[1].dtype, dtype)
+  end
+  local i = T({1, 2}, {dtype = "i64"})
+  t.eq(jit(f)(i, 0.1), f(i, 0.1))
+  -- a 0-d tensor is no number
+  t.eq(jit(f)(x:to("f32"), T(0.1)).dtype, f(x:to("f32"), T(0.1)).dtype)
+end)
+
+t.test("second derivatives by the short way are those of the long one", function()
+  local rng = saddle.random.new(11)
+  for _, n in ipairs {1, 2, 7, 32, 33} do
+    for _, dtype in ipairs {"f64", "f32"} do
+      local c = rng:normal {n}:to(dtype)
+      local function f(w)
+        return ((w * c):sin() * w[1]):sum() + (w:tanh() + c):sum()^2
+      end
+      local w, v = rng:normal {n}:to(dtype), rng:normal {n}:to(dtype)
+      local tol = dtype == "f64" and 1e-12 or 1e-4
+      local H, J = saddle.hessian(f, w), saddle.jacobian(saddle.grad(f), w)
+      t.eq(H.dtype, dtype)
+      t.ok(H:allclose(J, {rtol = tol, atol = tol}), dtype .. " " .. n)
+      t.ok(H:mv(v):allclose(saddle.hvp(f, w, v), {rtol = tol, atol = tol}))
+      local long = saddle.hvp(function(p) return f(p[1]) end, {w}, {v})[1]
+      t.ok(long:allclose(saddle.hvp(f, w, v), {rtol = tol, atol = tol}))
+    end
+  end
+  -- nothing that does not vary, and nothing at all
+  t.eq(saddle.hessian(function(w) return 3 * w:sum() end, T {1, 2}),
+    T.zeros {2, 2})
+  t.eq(saddle.hvp(function() return T(1.0) end, T {1, 2}, T {1, 1}), T {0, 0})
+end)
+
+t.test("second derivatives are compiled once", function()
+  local function f(w, k) return (w^3):sum() * k end
+  local w = T {1, 2, 3}
+  saddle.hessian(function(u) return f(u, 1) end, w)
+  saddle.hvp(function(u) return f(u, 1) end, w, w)
+  local made = core.graph.plans().made
+  for k = 2, 5 do
+    t.eq(saddle.hessian(function(u) return f(u, k) end, w),
+      T {{6 * k, 0, 0}, {0, 12 * k, 0}, {0, 0, 18 * k}})
+    t.eq(saddle.hvp(function(u) return f(u, k) end, w, T {0, 1, 0}),
+      T {0, 12 * k, 0})
+  end
+  t.eq(core.graph.plans().made, made)
+end)
+
+t.test("second derivatives refuse what they always did", function()
+  local w = T {1, 2}
+  t.fails(function() saddle.hvp(function(u) return u:sum() end, w, T {1}) end,
+    "hvp: argument 3: expected %[2%] f64, got %[1%] f64")
+  t.fails(function() saddle.hvp(function(u) return u end, w, w) end,
+    "hvp: the function must return one number")
+  t.fails(function() saddle.hessian(function(u) return u, 1 end, w) end,
+    "hessian: the function must return one value, got 2")
+  t.fails(function() saddle.hessian(function() error "mine" end, w) end, "mine")
 end)
 
 return t

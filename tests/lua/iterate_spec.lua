@@ -264,4 +264,15 @@ t.test("Ctrl-C stops a march, a program and elements", function()
   end
 end)
 
+t.test("the step number takes the dtype of the state", function()
+  local function step(w, made) return w * 0.5 + made * 0.25 end
+  local x = T {1, 2, 3}:to("f32")
+  local w = x
+  for made = 0, 6 do w = step(w, made) end
+  local got = iterate(step, x, 7)
+  t.eq(got.dtype, "f32")
+  t.eq(got, w)
+  t.eq(iterate(step, T.ones {70000, 1}:to("f32"), 3).dtype, "f32")
+end)
+
 return t
