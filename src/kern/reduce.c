@@ -166,7 +166,7 @@ sl_int sl_kern_argext(sl_dtype d, bool max, sl_int n, const void *x,
                             sl_int s) {                                   \
     ACC a = 0;                                                            \
     for (sl_int k = 0; k < n; k++) {                                      \
-      a += (ACC)x[k * s];                                                 \
+      a = k > 0 ? a + (ACC)x[k * s] : (ACC)x[k * s];                      \
       out[k * so] = (OUT)a;                                               \
     }                                                                     \
   }
