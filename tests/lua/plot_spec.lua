@@ -328,7 +328,7 @@ t.test("no text becomes a command", function()
     none_ran()
     plot.figure{panels = {1, 2}, title = s}:line(xs, ys)
       :script(path("attack.gp"), {format = "svg", provenance = {[s] = s}})
-    assert(os.execute("cd '" .. dir .. "' && gnuplot -d attack.gp 2>err"))
+    assert(os.execute("cd '" .. dir .. "' && LC_ALL=C.UTF-8 gnuplot -d attack.gp 2>err"))
     t.eq(read(path("err")), "")
     none_ran()
   end
