@@ -388,6 +388,8 @@ function Compiled:__tostring()
   return table.concat(parts, "\n")
 end
 
+require "saddle.opt".class(Compiled, "compiled function")
+
 --- jit(f) -> a function that traces f once per structure of its arguments and
 --- then runs the program. Numbers among the arguments may change freely;
 --- captured tensors are read at run time; captured numbers, and which tensors

@@ -203,7 +203,7 @@ static sl_status check_rows(const char *where, const sl_tensor *out,
                             const sl_tensor *V, sl_dtype d, sl_int P,
                             sl_int *k, sl_err *err) {
   int ndim = V->type.ndim == 1 ? 1 : 2;
-  *k = ndim == 2 ? V->type.shape[0] : 1;
+  *k = V->type.ndim > 1 ? V->type.shape[0] : 1;
   sl_int n0 = ndim == 2 ? *k : P, n1 = ndim == 2 ? P : 0;
   SL_TRY(check_one(where, "v", V, d, ndim, n0, n1, err));
   return check_one(where, "out", out, d, ndim, n0, n1, err);

@@ -197,6 +197,9 @@ t.test("labels changed under a point without passes are checked", function()
   local y = T({1, 2, 3}, {dtype = "i64"})
   local p = c:point(T.ones{15}, T.ones{3, 4}, y, 0)
   t.ok(p:hvps(T.ones{15}):isfinite():all())
+  t.fails(function() p:hvps(T(1)) end, "v must be %[1 x 15%] f64, is %[%]")
+  t.fails(function() c:hvps(T.ones{15}, T(1), T.ones{3, 4}, y) end,
+          "v must be %[1 x 15%] f64, is %[%]")
   y[2] = 1000000
   t.fails(function() p:hvps(T.ones{15}) end,
           "y has label 1000000 at position 2; the labels of 3 classes")
