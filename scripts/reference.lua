@@ -45,7 +45,7 @@ local function module_section(file)
     :gsub("/", ".")
   local head, comment, entries, at_head = {}, {}, {}, true
   for line in io.lines(file) do
-    local text = line:match("^%-%- ?(.*)$")
+    local text = line:match("^%-%-%-? ?(.*)$")
     local class, rest = line:match("^function (%u%w*)[.:](%w[%w_]*%b())")
     if text and at_head then
       head[#head + 1] = text:gsub("%s*MIT licence%.$", "")

@@ -123,8 +123,8 @@ function M.class(meta, name, methods)
     if type(method) == "function" and not key:match("^__") then
       methods[key] = function(self, ...)
         if getmetatable(self) ~= meta then
-          core.fail(("%s: expected a %s before the colon, got %s"):format(key,
-            name, M.show(self)))
+          core.fail(("%s: expected %s %s before the colon, got %s"):format(key,
+            name:find("^[aeiou]") and "an" or "a", name, M.show(self)))
         end
         return method(self, ...)
       end

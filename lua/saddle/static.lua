@@ -1,6 +1,7 @@
--- static.lua: vmap and jit, and trace for looking at graphs. vmap and jit call
--- the user's function twice and raise when the two graphs differ: the graph
--- then stands for the function at every value.  MIT licence.
+-- static.lua: `saddle.vmap`, `saddle.jit`, `saddle.iterate`, and `saddle.trace`
+-- for looking at graphs. All but trace call the user's function twice and raise
+-- when the two graphs differ: the graph then stands for the function at every
+-- value.  MIT licence.
 local core = require "saddle.core"
 local tree = require "saddle.tree"
 local tracing = require "saddle.tracing"
@@ -106,11 +107,16 @@ local function vmap_arguments(args, n, axes)
   return leaves, trees, mapped
 end
 
+-- The arguments again, with x for their leaves; what has no leaves as it is.
 local function rebuild(trees, x)
   local out = {}
   for i, t in ipairs(trees) do
-    out[i] = unflatten(t.node, table.move(x, t.first, t.first + t.count - 1,
-      1, {}))
+    if t.node then
+      out[i] = unflatten(t.node, table.move(x, t.first,
+        t.first + t.count - 1, 1, {}))
+    else
+      out[i] = t.static
+    end
   end
   return table.unpack(out, 1, #trees)
 end
@@ -226,7 +232,7 @@ local function signature(args, n)
       key[#key + 1] = is_number(value) and "number" or text
     elseif type(value) == "table" then
       local list, node = flatten(value, "jit: argument")
-      key[#key + 1] = "{" .. M.structure(node)
+      key[#key + 1] = "{" .. tree.text(node)
       for _, leaf in ipairs(list) do
         add(leaf)
       end
@@ -244,32 +250,6 @@ local function signature(args, n)
     trees[i].first = first
   end
   return table.concat(key, ";"), leaves, trees
-end
-
--- A structure as text: ("a".,"b"(1.,2.)).
-function M.structure(node)
-  if type(node) == "number" then
-    return "."
-  end
-  local parts = {}
-  for i, k in ipairs(node.keys) do
-    local key = type(k) == "string" and ("%q"):format(k) or tostring(k)
-    parts[i] = key .. M.structure(node[i])
-  end
-  return "(" .. table.concat(parts, ",") .. ")"
-end
-
-local function jit_arguments(trees, x)
-  local out = {}
-  for i, t in ipairs(trees) do
-    if t.node then
-      out[i] = unflatten(t.node, table.move(x, t.first,
-        t.first + t.count - 1, 1, {}))
-    else
-      out[i] = t.static
-    end
-  end
-  return table.unpack(out, 1, #trees)
 end
 
 -- Is every argument a leaf, and every result? Then C alone serves a call.
@@ -290,18 +270,22 @@ local function is_flat(t, trees)
   return t.many == #t.y
 end
 
+-- Which leaves are Lua numbers.
+local function numbers_of(leaves)
+  local numbers = {}
+  for i, leaf in ipairs(leaves) do
+    numbers[i] = is_number(leaf)
+  end
+  return numbers
+end
+
 local function jit_entry(f, leaves, trees)
   local t = trace_static(f, "jit", leaves, G.like, function(x)
-    return jit_arguments(trees, x)
+    return rebuild(trees, x)
   end)
   t.held = trees -- keeps what the key names by address
   if not G.symbolic(t.tr) then
-    t.program = G.compile(t.tr, t.y, is_flat(t, trees))
-    local numbers = {}
-    for i, leaf in ipairs(leaves) do
-      numbers[i] = is_number(leaf)
-    end
-    t.program:numbers(numbers)
+    t.program = G.compile(t.tr, t.y, is_flat(t, trees) and numbers_of(leaves))
   end
   return t
 end
@@ -465,8 +449,8 @@ local function widen(t, leaves, lanes)
 end
 
 --- iterate(step, state, n, {every = k, lanes = false}) -> the state after n
---- steps; with every = k also the states after k, 2k, ... steps, stacked on a
---- new first axis. step(state, made) is traced once, as jit does; made is the
+--- steps; with every = k (0: none) also the states after k, 2k, ... steps,
+--- stacked on a new first axis. step(state, made) is traced once, as jit does; made is the
 --- number of steps made before, from 0. The state is a tensor, a number or a
 --- table of them. With lanes = true axis 1 of every state tensor counts lanes,
 --- each of which goes its own way, and the step is written for one lane.
@@ -476,10 +460,7 @@ function M.iterate(step, state, n, opts)
   n = count(n, "argument 3", 0)
   local every = count(opts.every, "option every", 0)
   local leaves, stree = flatten(state, "iterate: argument 2")
-  local numbers = {}
-  for i, leaf in ipairs(leaves) do
-    numbers[i] = is_number(leaf)
-  end
+  local numbers = numbers_of(leaves)
   local lanes = state_leaves(leaves, opts.lanes)
   local inputs = table.move(leaves, 1, #leaves, 1, {})
   inputs[#inputs + 1] = 0.0 -- the clock
@@ -526,7 +507,7 @@ function M.trace(f, ...)
   for i, leaf in ipairs(leaves) do
     t.x[i] = G.input(t.tr, leaf)
   end
-  return setmetatable(finish(t, f, "trace", jit_arguments(trees, t.x)), Trace)
+  return setmetatable(finish(t, f, "trace", rebuild(trees, t.x)), Trace)
 end
 
 return M

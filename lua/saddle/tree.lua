@@ -66,6 +66,19 @@ function M.unflatten(node, leaves)
   return t
 end
 
+-- text(structure): ("a".,"b"(1.,2.)), other text for another structure
+function M.text(node)
+  if type(node) == "number" then
+    return "."
+  end
+  local parts = {}
+  for i, k in ipairs(node.keys) do
+    local key = type(k) == "string" and ("%q"):format(k) or tostring(k)
+    parts[i] = key .. M.text(node[i])
+  end
+  return "(" .. table.concat(parts, ",") .. ")"
+end
+
 -- same(a, b): equal structures?
 function M.same(a, b)
   if type(a) == "number" or type(b) == "number" then

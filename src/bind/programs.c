@@ -57,14 +57,15 @@ static void input_types(const sl_graph *g, sl_type *types) {
   }
 }
 
-/* compile(trace, outs, direct) -> program; direct: the arguments are the
-** inputs, one for each, and the results the outputs. User values: 1 the trace,
+/* compile(trace, outs, numbers) -> program; with numbers, calls may be direct:
+** the arguments are the inputs, one for each, and the results the outputs;
+** numbers[k] says whether argument k is a Lua number. User values: 1 the trace,
 ** 2 the types of the results and then of the inputs. */
 static int trace_compile(lua_State *L) {
   const sl_trace *t = sl_checktrace(L, 1);
   int n;
   sl_err err;
-  bool direct = lua_toboolean(L, 3);
+  bool direct = lua_istable(L, 3);
   const sl_node *outs = node_list(L, 2, &n);
   sl_check_versions(L, 1);
   size_t count = (size_t)(n + t->g.ninput + 1);
@@ -86,6 +87,11 @@ static int trace_compile(lua_State *L) {
   p->narg = direct && t->g.ninput <= DIRECT && n <= DIRECT ? t->g.ninput : -1;
   if (p->narg >= 0) {
     input_types(&t->g, p->arg);
+  }
+  for (int k = 0; k < p->narg; k++) {
+    lua_rawgeti(L, 3, k + 1);
+    p->number[k] = lua_toboolean(L, -1);
+    lua_pop(L, 1);
   }
   sl_try(L, sl_program_make(&p->p, &t->g, n, outs, &err), &err);
   return 1;
@@ -239,19 +245,6 @@ static int jit_call(lua_State *L) {
     }
   }
   return p->nout;
-}
-
-/* program:numbers{true, false, ...}: which arguments of a direct call are Lua
-** numbers */
-static int program_numbers(lua_State *L) {
-  program *p = check_program(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  for (int k = 0; k < p->narg; k++) {
-    lua_rawgeti(L, 2, k + 1);
-    p->number[k] = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-  }
-  return 0;
 }
 
 /* ---- text and statistics ------------------------------------------------- */
@@ -471,7 +464,6 @@ const luaL_Reg sl_programs_functions[] = {{"compile", trace_compile},
                                           {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"run", program_run},
-                                   {"numbers", program_numbers},
                                    {"stats", program_stats},
                                    {NULL, NULL}};
 

@@ -89,8 +89,8 @@ static bool symbolic_leaf(lua_State *L, int trace, int which, sl_int k) {
   lua_rawgeti(L, -1, k + 1);
   bool symbolic = sl_sym_trace(L, -1) != NULL;
   if (!symbolic && sl_totensor(L, -1) == NULL) {
-    sl_raisef(L, "the value of an argument is not known while jit or vmap "
-                 "traces: use where(mask, a, b) instead of a branch");
+    sl_raisef(L, "the value of an argument is not known while jit, vmap "
+                 "or iterate traces: use where(mask, a, b) instead of a branch");
   }
   lua_pop(L, 2);
   return symbolic;

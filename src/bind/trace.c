@@ -517,8 +517,8 @@ static void evaluate_top(lua_State *L) {
     finished(L, "");
   }
   if (s->trace->isstatic) {
-    sl_raisef(L, "the value of a symbolic tensor is not known while jit or "
-                 "vmap traces: use where(mask, a, b) instead of a branch");
+    sl_raisef(L, "the value of a symbolic tensor is not known while jit, "
+                 "vmap or iterate traces: use where(mask, a, b) instead of a branch");
   }
   if (!s->trace->open) {
     finished(L, "");

@@ -69,10 +69,10 @@ bool sl_trace_leaves(lua_State *L, int trace, int which, int n,
 /* A block of at least that many bytes, the same for all programs; good until
 ** the next call. */
 void *sl_workspace(lua_State *L, sl_int bytes);
-/* Pushes the table of results.c's functions for saddle.core.graph. */
-extern const luaL_Reg sl_results_functions[];
-extern const luaL_Reg sl_programs_functions[]; /* programs.c */
-extern const luaL_Reg sl_derive_functions[];   /* derive.c */
+/* Functions of saddle.core.graph: those of results.c, programs.c and derive.c. */
+extern const luaL_Reg sl_results_functions[], sl_programs_functions[],
+    sl_derive_functions[];
+/* Make what they need: the plan cache, the metatable of programs. */
 void sl_open_results(lua_State *L);
 void sl_open_programs(lua_State *L);
 /* Notes the version of tensor k (from 1) of a list. (versions.c) */

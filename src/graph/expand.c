@@ -150,8 +150,9 @@ static void logsumexp_line(sl_scalars *m, sl_int len, const sl_int *x,
 
 static void cumsum_line(sl_scalars *m, sl_int len, const sl_int *x,
                         sl_int *out) {
-  int32_t sum = sl_scalar_const(m, 0.0);
-  for (sl_int i = 0; i < len; i++) {
+  int32_t sum = (int32_t)x[0];
+  out[0] = sum;
+  for (sl_int i = 1; i < len; i++) {
     out[i] = sum = sl_scalar_apply2(m, SL_OP_add, sum, (int32_t)x[i]);
   }
 }
@@ -234,7 +235,7 @@ static void expand_matmul(sl_scalars *m, sl_node n, sl_int count) {
     for (sl_int l = 0; l < depth; l++) {
       int32_t t = sl_scalar_apply2(m, SL_OP_mul, (int32_t)a[l * sx],
                                    (int32_t)b[l * sy]);
-      s = sl_scalar_apply2(m, SL_OP_add, s, t);
+      s = l > 0 ? sl_scalar_apply2(m, SL_OP_add, s, t) : t;
     }
     out[e] = s;
   }

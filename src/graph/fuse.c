@@ -62,15 +62,12 @@ static int lone_product(const fuser *f, const open_group *o, uint8_t v) {
 static void pair_products(fuser *f, open_group *o) {
   for (int32_t j = 0; j < o->g.nop; j++) {
     sl_gop *op = &o->op[j];
-    bool sum = op->fn == sl_lane_get(SL_LANE_add, SL_F64);
-    bool difference = op->fn == sl_lane_get(SL_LANE_sub, SL_F64);
-    for (int k = 1; k >= 0 && (sum || difference) && op->nin == 2; k--) {
-      int i = lone_product(f, o, op->in[k]);
+    for (int k = 1; k >= 0; k--) {
+      sl_lane_fn *both = sl_lane_of_product(op->fn, k);
+      int i = both != NULL ? lone_product(f, o, op->in[k]) : -1;
       if (i >= 0) {
         sl_gop *product = &o->op[i];
-        op->fn = sum ? sl_lane_add_product
-                 : k ? sl_lane_sub_product
-                     : sl_lane_product_sub;
+        op->fn = both;
         op->in[0] = op->in[1 - k];
         op->in[1] = product->in[0];
         op->in[2] = product->in[1];

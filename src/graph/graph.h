@@ -176,7 +176,8 @@ bool sl_graph_same(const sl_graph *a, const sl_node *aout, const sl_graph *b,
 sl_status sl_graph_jvp(sl_graph *g, int nx, const sl_node *x, const sl_node *dx,
                        int ny, const sl_node *y, sl_node *dy, sl_err *err);
 /* Cotangents of x given cotangents ct of y (SL_NONE: zero): the jvp with fresh
-** tangents, its linear part transposed. cx[k] is SL_NONE for zero. (vjp.c) */
+** tangents, its linear part transposed. cx[k] is SL_NONE for zero. (transpose.c)
+*/
 sl_status sl_graph_vjp(sl_graph *g, int nx, const sl_node *x, int ny,
                        const sl_node *y, const sl_node *ct, sl_node *cx,
                        sl_err *err);

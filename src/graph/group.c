@@ -163,12 +163,6 @@ static bool is_worth_threads(const sl_group *g) {
 
 /* ---- reductions ---------------------------------------------------------- */
 
-/* Accumulators of up to SL_FOLD_WIDTH columns, of whichever dtype. */
-typedef union columns {
-  double f64[SL_FOLD_WIDTH];
-  float f32[SL_FOLD_WIDTH];
-} columns;
-
 typedef struct fold_run {
   const group_run *run;
   const sl_folder *folder[SL_GROUP_FOLDS];
@@ -177,48 +171,31 @@ typedef struct fold_run {
   char *partial[SL_GROUP_FOLDS]; /* [chunks x kept] when chunks > 1 */
 } fold_run;
 
-/* Where a tree is cut: as in tensor/reduce.c. */
-static sl_int left_part(sl_int n) { return n / 2 - n / 2 % 8; }
-
-/* acc = fold of n elements that lie packed at x. */
-static void fold_packed(const sl_folder *f, void *acc, const char *x,
-                        sl_int size, sl_int n) {
-  if (n <= SL_FOLD_LEAF) {
-    f->leaf(acc, 1, x, 0, n, NULL, 1);
-    return;
-  }
-  columns other;
-  sl_int half = left_part(n);
-  fold_packed(f, acc, x, size, half);
-  fold_packed(f, &other, x + half * size, size, n - half);
-  f->join(1, acc, &other);
-}
-
 static sl_int value_size(const fold_run *r, int i) {
   return r->run->value[r->run->g->fold[i].value].size;
 }
 
-static void join_all(const fold_run *r, sl_int nk, columns *acc,
-                     const columns *other) {
+static void join_all(const fold_run *r, sl_int nk, sl_columns *acc,
+                     const sl_columns *other) {
   for (int i = 0; i < r->run->g->nfold; i++) {
     r->folder[i]->join(nk, &acc[i], &other[i]);
   }
 }
 
 /* Inner sweep: acc[i] = fold i of elements p0 .. p0 + n of one line. */
-static void fold_line(const fold_run *r, sl_int p0, sl_int n, columns *acc,
+static void fold_line(const fold_run *r, sl_int p0, sl_int n, sl_columns *acc,
                       bench *b) {
   if (n <= r->run->block) {
     void *at[SL_GROUP_VALUES];
     run_block(r->run, p0, n, b, at);
     for (int i = 0; i < r->run->g->nfold; i++) {
-      fold_packed(r->folder[i], &acc[i], at[r->run->g->fold[i].value],
-                  value_size(r, i), n);
+      sl_fold_tree(r->folder[i], &acc[i], 1, at[r->run->g->fold[i].value], 0,
+                   n, 1, value_size(r, i));
     }
     return;
   }
-  columns other[SL_GROUP_FOLDS];
-  sl_int half = left_part(n);
+  sl_columns other[SL_GROUP_FOLDS];
+  sl_int half = sl_fold_half(n);
   fold_line(r, p0, half, acc, b);
   fold_line(r, p0 + half, n - half, other, b);
   join_all(r, 1, acc, other);
@@ -229,13 +206,14 @@ static void fold_lines(const fold_run *r, sl_int line, sl_int count,
                        bench *b) {
   const sl_group *g = r->run->g;
   void *at[SL_GROUP_VALUES];
-  columns acc;
+  sl_columns acc;
   run_block(r->run, line * g->inner, count * g->inner, b, at);
   for (int i = 0; i < g->nfold; i++) {
     sl_int size = value_size(r, i);
     const char *x = at[g->fold[i].value];
     for (sl_int k = 0; k < count; k++) {
-      fold_packed(r->folder[i], &acc, x + k * g->inner * size, size, g->inner);
+      sl_fold_tree(r->folder[i], &acc, 1, x + k * g->inner * size, 0,
+                   g->inner, 1, size);
       r->folder[i]->store(1, (char *)r->out[i].data + (line + k) * size, 1,
                           &acc);
     }
@@ -245,7 +223,7 @@ static void fold_lines(const fold_run *r, sl_int line, sl_int count,
 /* Outer sweep: a leaf's rows are collected, since a block holds fewer, unless
 ** they go to memory anyway. */
 static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
-                           columns *acc, bench *b) {
+                           sl_columns *acc, bench *b) {
   const sl_group *g = r->run->g;
   _Alignas(64) char leaf[SL_GROUP_FOLDS][SL_FOLD_LEAF * SL_FOLD_WIDTH * 8];
   void *at[SL_GROUP_VALUES];
@@ -269,14 +247,14 @@ static void fold_leaf_rows(const fold_run *r, sl_int row, sl_int n,
   }
 }
 
-static void fold_rows(const fold_run *r, sl_int row, sl_int n, columns *acc,
+static void fold_rows(const fold_run *r, sl_int row, sl_int n, sl_columns *acc,
                       bench *b) {
   if (n <= SL_FOLD_LEAF) {
     fold_leaf_rows(r, row, n, acc, b);
     return;
   }
-  columns other[SL_GROUP_FOLDS];
-  sl_int half = left_part(n);
+  sl_columns other[SL_GROUP_FOLDS];
+  sl_int half = sl_fold_half(n);
   fold_rows(r, row, half, acc, b);
   fold_rows(r, row + half, n - half, other, b);
   join_all(r, r->run->g->inner, acc, other);
@@ -285,7 +263,7 @@ static void fold_rows(const fold_run *r, sl_int row, sl_int n, columns *acc,
 /* Puts the accumulators of kept elements first .. first + nk of a chunk where
 ** they belong. */
 static void keep(const fold_run *r, sl_int chunk, sl_int first, sl_int nk,
-                 const columns *acc) {
+                 const sl_columns *acc) {
   for (int i = 0; i < r->run->g->nfold; i++) {
     sl_int size = sl_dtype_size(r->folder[i]->out);
     sl_int wide = sl_dtype_size(r->folder[i]->acc);
@@ -302,7 +280,7 @@ static void keep(const fold_run *r, sl_int chunk, sl_int first, sl_int nk,
 /* One chunk of the reduced range, for one line or for all columns. */
 static void fold_chunk(const fold_run *r, sl_int line, sl_int chunk) {
   bench b;
-  columns acc[SL_GROUP_FOLDS];
+  sl_columns acc[SL_GROUP_FOLDS];
   b.loaded = 0;
   const sl_group *g = r->run->g;
   sl_int p0 = r->chunks > 1 ? chunk * SL_CHUNK : 0;
@@ -317,30 +295,17 @@ static void fold_chunk(const fold_run *r, sl_int line, sl_int chunk) {
   }
 }
 
-/* The tree over the chunks' accumulators of one kept element. */
-static void fold_partials(const sl_folder *f, const char *x, sl_int step,
-                          sl_int n, void *acc) {
-  if (n <= SL_FOLD_LEAF) {
-    f->leaf(acc, 1, x, 0, n, NULL, step);
-    return;
-  }
-  columns other;
-  sl_int half = left_part(n);
-  fold_partials(f, x, step, half, acc);
-  fold_partials(f, x + half * step * sl_dtype_size(f->acc), step, n - half,
-                &other);
-  f->join(1, acc, &other);
-}
-
+/* The tree over the chunks' accumulators of each kept element. */
 static void join_chunks(const fold_run *r) {
   for (int i = 0; i < r->run->g->nfold; i++) {
     const sl_folder *own = r->folder[i];
     const sl_folder *f =
         sl_folder_get((sl_fold)r->run->g->fold[i].kind, own->acc);
+    sl_int size = sl_dtype_size(own->acc);
     for (sl_int k = 0; k < r->kept; k++) {
-      columns acc;
-      fold_partials(f, r->partial[i] + k * sl_dtype_size(own->acc), r->kept,
-                    r->chunks, &acc);
+      sl_columns acc;
+      sl_fold_tree(f, &acc, 1, r->partial[i] + k * size, 0, r->chunks, r->kept,
+                   size);
       own->store(1, (char *)r->out[i].data + k * sl_dtype_size(own->out), 1,
                  &acc);
     }

@@ -103,19 +103,16 @@ static int32_t lone_product(const pairing *p, const sl_lop *reader, int32_t v) {
 
 /* x + y z, x - y z or y z - x in place of a sum and a product. */
 static void pair(pairing *p, sl_lop *op) {
-  bool sum = op->fn == sl_lane_get(SL_LANE_add, SL_F64);
-  bool difference = op->fn == sl_lane_get(SL_LANE_sub, SL_F64);
-  for (int k = 1; k >= 0 && (sum || difference); k--) {
-    int32_t i = lone_product(p, op, op->in[k]);
+  for (int k = 1; k >= 0; k--) {
+    sl_lane_fn *both = sl_lane_of_product(op->fn, k);
+    int32_t i = both != NULL ? lone_product(p, op, op->in[k]) : -1;
     if (i < 0) {
       continue;
     }
     sl_lop *product = &p->c->op[i];
     int32_t x = op->in[1 - k], y = product->in[0], z = product->in[1];
     bool shared = p->c->level[z] < p->c->level[y]; /* y has the quick loop */
-    op->fn = sum ? sl_lane_add_product
-             : k ? sl_lane_sub_product
-                 : sl_lane_product_sub;
+    op->fn = both;
     op->nin = 3;
     op->in[0] = x;
     op->in[1] = shared ? z : y;
@@ -240,10 +237,12 @@ static sl_status write_out(sl_scalars *m, sl_lanecode **code, int nout,
   m->ids = sl_malloc((m->g->nnode + 1) * (sl_int)sizeof *m->ids);
   m->room = sl_malloc(SL_SCALAR_ELEMENTS * (sl_int)sizeof *m->room);
   sl_lanecode *c = sl_malloc((sl_int)sizeof *c);
+  if (c != NULL) {
+    memset(c, 0, sizeof *c);
+  }
   if (m->ids == NULL || m->room == NULL || c == NULL) {
     sl_scalars_no_memory(m);
   } else {
-    memset(c, 0, sizeof *c);
     expand_all(m, nout, outs, top, mark);
     if (!sl_scalars_failed(m)) {
       finish(m, nout, outs, c);
@@ -254,11 +253,7 @@ static sl_status write_out(sl_scalars *m, sl_lanecode **code, int nout,
   sl_free(m->ids);
   sl_free(m->room);
   if (sl_scalars_failed(m)) {
-    if (m->ids != NULL && m->room != NULL) {
-      sl_lanecode_free(c);
-    } else {
-      sl_free(c);
-    }
+    sl_lanecode_free(c);
     return m->status;
   }
   *code = c;

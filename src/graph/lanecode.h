@@ -67,6 +67,10 @@ void sl_lanecode_free(sl_lanecode *code);
 void sl_lane_copy(sl_int n, void *out, sl_int so, const void *const *in,
                   const sl_int *si);
 
+/* Element e of t, f64 or a mask, in row-major order; a mask fills one byte of
+** the cell. (lanerun.c) */
+void sl_lane_read(double *cell, const sl_tensor *t, sl_int e);
+
 /* The commonest operations on f64, done without a call when there is one lane.
 */
 typedef enum sl_quick {

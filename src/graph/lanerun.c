@@ -84,20 +84,18 @@ static void resolve(sl_lanerun *r) {
 
 sl_status sl_lanerun_make(sl_lanerun **out, sl_lanecode *code, sl_err *err) {
   sl_lanerun *r = sl_malloc((sl_int)sizeof *r);
-  const int32_t nop = code->nop;
   *out = NULL;
-  if (r != NULL) {
-    r->code = code;
-    r->instr = sl_malloc((code->nop + 1) * (sl_int)sizeof *r->instr);
-    r->cell = sl_malloc((code->nvalue + 1) * (sl_int)sizeof *r->cell);
+  if (r == NULL) {
+    sl_lanecode_free(code);
+    return sl_fail(err, SL_ENOMEM, "program: no memory");
   }
-  if (r == NULL || r->instr == NULL || r->cell == NULL) {
-    if (r != NULL) {
-      sl_lanerun_free(r);
-    } else {
-      sl_lanecode_free(code);
-    }
-    return sl_fail(err, SL_ENOMEM, "program: no memory for %d operations", nop);
+  r->code = code;
+  r->instr = sl_malloc((code->nop + 1) * (sl_int)sizeof *r->instr);
+  r->cell = sl_malloc((code->nvalue + 1) * (sl_int)sizeof *r->cell);
+  if (r->instr == NULL || r->cell == NULL) {
+    sl_fail(err, SL_ENOMEM, "program: no memory for %d operations", code->nop);
+    sl_lanerun_free(r);
+    return SL_ENOMEM;
   }
   resolve(r);
   *out = r;
@@ -106,8 +104,7 @@ sl_status sl_lanerun_make(sl_lanerun **out, sl_lanecode *code, sl_err *err) {
 
 int32_t sl_lanerun_ops(const sl_lanerun *r) { return r->code->nop; }
 
-/* Element e of t, f64 or a mask, in row-major order. */
-static void read_cell(double *cell, const sl_tensor *t, sl_int e) {
+void sl_lane_read(double *cell, const sl_tensor *t, sl_int e) {
   sl_int at = e;
   if (t->type.ndim == 1) {
     at = e * t->stride[0];
@@ -132,10 +129,10 @@ static void load(const sl_lanerun *r, const sl_tensor *const *inputs,
     double *cell = &r->cell[l->out];
     switch ((sl_source)l->source) {
       case SL_FROM_INPUT:
-        read_cell(cell, inputs[l->k], l->element);
+        sl_lane_read(cell, inputs[l->k], l->element);
         break;
       case SL_FROM_CAPTURE:
-        read_cell(cell, captures[l->k], l->element);
+        sl_lane_read(cell, captures[l->k], l->element);
         break;
       case SL_FROM_SLOT:
         *cell = slots[l->k];

@@ -1,28 +1,9 @@
 /* plan.c: a program as text, a line per step, and what each step costs.
 ** A fused group is one line that names what it computes, reads and writes.
 ** MIT licence. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "graph/program.h"
-
-typedef struct sink {
-  char *buf;
-  sl_int size, len; /* len goes on counting past size */
-} sink;
-
-static void put(sink *s, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void put(sink *s, const char *fmt, ...) {
-  va_list ap;
-  va_start(ap, fmt);
-  sl_int room = s->len < s->size ? s->size - s->len : 0;
-  int n = vsnprintf(room > 0 ? s->buf + s->len : NULL, (size_t)room, fmt, ap);
-  va_end(ap);
-  s->len += n > 0 ? n : 0;
-}
 
 static sl_int numel_of(const sl_program *p, sl_int node) {
   sl_type t;
@@ -90,32 +71,32 @@ static void node_costs(const sl_program *p, int32_t k, sl_step_stats *out) {
 
 /* ---- names --------------------------------------------------------------- */
 
-static void put_group_ops(sink *s, const sl_program *p, const sl_group *g) {
+static void put_group_ops(sl_sink *s, const sl_program *p, const sl_group *g) {
   enum { SHOWN = 8 };
   for (int32_t i = 0; i < g->nop && i < SHOWN; i++) {
     const sl_gop *op = &p->gop[g->op + i];
-    put(s, "%s%s", i > 0 ? " " : "", sl_ops[p->g.node[op->node].op].name);
+    sl_put(s, "%s%s", i > 0 ? " " : "", sl_ops[p->g.node[op->node].op].name);
   }
   if (g->nop > SHOWN) {
-    put(s, " and %d more", (int)(g->nop - SHOWN));
+    sl_put(s, " and %d more", (int)(g->nop - SHOWN));
   }
   for (int i = 0; i < g->nfold; i++) {
-    put(s, " %s", sl_ops[p->g.node[g->fold[i].node].op].name);
+    sl_put(s, " %s", sl_ops[p->g.node[g->fold[i].node].op].name);
   }
 }
 
-static void put_step(sink *s, const sl_program *p, int32_t i) {
+static void put_step(sl_sink *s, const sl_program *p, int32_t i) {
   const sl_item *item = &p->item[i];
   if (item->node >= 0) {
-    put(s, "%s%s", sl_ops[p->g.node[item->node].op].name,
-        item->group >= 0 ? " and " : "");
+    sl_put(s, "%s%s", sl_ops[p->g.node[item->node].op].name,
+           item->group >= 0 ? " and " : "");
   }
   if (item->group >= 0) {
     const sl_group *g = &p->group[item->group];
     char type[160];
     sl_type t = g->type;
     t.dtype = (sl_dtype)p->g.node[p->gop[g->op].node].dtype;
-    put(s, "fused %s: ", sl_type_text(type, sizeof type, &t));
+    sl_put(s, "fused %s: ", sl_type_text(type, sizeof type, &t));
     put_group_ops(s, p, g);
   }
 }
@@ -128,11 +109,12 @@ int64_t sl_program_runs(const sl_program *p) { return p->runs; }
 
 void sl_program_stats(const sl_program *p, int32_t i, sl_step_stats *out) {
   memset(out, 0, sizeof *out);
-  sink s = {.buf = out->what, .size = sizeof out->what};
+  sl_sink s = {.buf = out->what, .size = sizeof out->what};
   if (p->lane != NULL) {
     int32_t ops = sl_lanerun_ops(p->lane);
-    put(&s, "%d operations on single numbers", (int)ops);
+    sl_put(&s, "%d operations on single numbers", (int)ops);
     out->flops = ops;
+    out->seconds = p->timed > 0 ? p->seconds[0] / (double)p->timed : 0.0;
     return;
   }
   put_step(&s, p, i);
@@ -147,63 +129,63 @@ void sl_program_stats(const sl_program *p, int32_t i, sl_step_stats *out) {
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static void put_place(sink *s, const sl_program *p, int32_t k) {
+static void put_place(sl_sink *s, const sl_program *p, int32_t k) {
   const sl_slot *slot = &p->slot[k];
   if (slot->place == SL_AT_OUT) {
-    put(s, "%%%d (result %d)", (int)k, (int)slot->out + 1);
+    sl_put(s, "%%%d (result %d)", (int)k, (int)slot->out + 1);
   } else {
-    put(s, "%%%d", (int)k);
+    sl_put(s, "%%%d", (int)k);
   }
 }
 
-static void put_operands(sink *s, const sl_program *p, int32_t i) {
+static void put_operands(sl_sink *s, const sl_program *p, int32_t i) {
   const sl_item *item = &p->item[i];
   if (item->node >= 0) {
     const sl_int *in = sl_node_in(&p->g, item->node);
-    put(s, " |");
+    sl_put(s, " |");
     for (int k = 0; k < p->g.node[item->node].nin; k++) {
-      put(s, " %%%lld", (long long)in[k]);
+      sl_put(s, " %%%lld", (long long)in[k]);
     }
-    put(s, " -> ");
+    sl_put(s, " -> ");
     put_place(s, p, item->node);
   }
   if (item->group < 0) {
     return;
   }
   const sl_group *g = &p->group[item->group];
-  put(s, " | reads");
+  sl_put(s, " | reads");
   for (int32_t k = 0; k < g->nread; k++) {
-    put(s, " %%%d", (int)p->read[g->read + k]);
+    sl_put(s, " %%%d", (int)p->read[g->read + k]);
   }
-  put(s, " ->");
+  sl_put(s, " ->");
   for (int32_t k = 0; k < g->nop; k++) {
     int32_t node = p->gop[g->op + k].node;
     if (p->slot[node].place != SL_AT_LANE) {
-      put(s, " ");
+      sl_put(s, " ");
       put_place(s, p, node);
     }
   }
   for (int k = 0; k < g->nfold; k++) {
-    put(s, " ");
+    sl_put(s, " ");
     put_place(s, p, g->fold[k].node);
   }
 }
 
 sl_int sl_program_text(char *buf, sl_int n, const sl_program *p) {
   sl_int len = sl_graph_text(buf, n, &p->g, p->outs, p->nout);
-  sink s = {.buf = buf, .size = n, .len = len};
+  sl_sink s = {.buf = buf, .size = n, .len = len};
   if (p->lane != NULL) {
-    put(&s, "plan: %d operations on single numbers\n",
-        (int)sl_lanerun_ops(p->lane));
+    sl_put(&s, "plan: %d operations on single numbers\n",
+           (int)sl_lanerun_ops(p->lane));
     return s.len;
   }
-  put(&s, "plan: %d steps, %lld bytes of scratch\n", (int)p->nitem,
-      (long long)p->scratch);
+  sl_put(&s, "plan: %d steps, %lld bytes of scratch\n", (int)p->nitem,
+         (long long)p->scratch);
   for (int32_t i = 0; i < p->nitem; i++) {
-    put(&s, "%3d  ", (int)i + 1);
+    sl_put(&s, "%3d  ", (int)i + 1);
     put_step(&s, p, i);
     put_operands(&s, p, i);
-    put(&s, "\n");
+    sl_put(&s, "\n");
   }
   return s.len;
 }

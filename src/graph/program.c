@@ -5,7 +5,6 @@
 ** MIT licence. */
 #include "graph/program.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -107,6 +106,12 @@ static sl_status try_lanes(sl_program *p, const sl_graph *g,
       p->used[l->source == SL_FROM_INPUT ? l->k : g->ninput + l->k] = 1;
     }
   }
+  p->seconds = sl_malloc((sl_int)sizeof *p->seconds);
+  if (p->seconds == NULL) {
+    sl_lanecode_free(code);
+    return sl_fail(err, SL_ENOMEM, "program: no memory");
+  }
+  p->seconds[0] = 0.0;
   return sl_lanerun_make(&p->lane, code, err);
 }
 
@@ -339,13 +344,19 @@ sl_status sl_program_run(sl_program *p, const sl_tensor *const *inputs,
                          sl_tensor *const *out, void *scratch, sl_err *err) {
   slots = slots != NULL ? slots : p->g.slot;
   int64_t run = p->runs++;
+  bool timed = run < 3 || run % TIMED_EVERY == 0;
   if (p->lane != NULL) {
     SL_TRY(sl_poll(err, "run"));
+    double before = timed ? sl_clock() : 0.0;
     sl_lanerun_run(p->lane, inputs, captures, slots, out);
+    if (timed) {
+      p->seconds[0] += sl_clock() - before;
+      p->timed++;
+    }
     return SL_OK;
   }
   frame f = {.inputs = inputs, .captures = captures, .slots = slots,
              .out = out, .values = scratch};
   locate_all(p, &f);
-  return run_items(p, &f, run < 3 || run % TIMED_EVERY == 0, err);
+  return run_items(p, &f, timed, err);
 }

@@ -1,7 +1,7 @@
-/* program.h: the parts of a program that its four files share: fuse.c decides
+/* program.h: the parts of a program that its five files share: fuse.c decides
 ** what runs together and in what order, layout.c where values live, group.c
-** runs fused element-wise groups, program.c makes, runs and prints the whole.
-** Private to src/graph.  MIT licence. */
+** runs fused element-wise groups, program.c makes and runs the whole, plan.c
+** prints it and counts its costs.  Private to src/graph.  MIT licence. */
 #ifndef SL_PROGRAM_H
 #define SL_PROGRAM_H
 

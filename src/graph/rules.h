@@ -53,4 +53,13 @@ sl_status sl_graph_copy_node(sl_graph *to, const sl_graph *from, sl_node n,
                              const sl_node *in, sl_node *out, sl_err *err);
 sl_status sl_graph_copy_counts(sl_graph *to, const sl_graph *from, sl_err *err);
 
+/* Text appended to a buffer of `size` bytes, cut where it is full; len goes on
+** counting. (print.c) */
+typedef struct sl_sink {
+  char *buf;
+  sl_int size, len;
+} sl_sink;
+void sl_put(sl_sink *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -124,12 +124,10 @@ static bool known(const sl_scalars *m, int32_t k, sl_known *out) {
 }
 
 /* The kernel on constants. */
-static int32_t fold(sl_scalars *m, sl_lane_fn *fn, int nin,
-                    const sl_known *in) {
+static int32_t fold(sl_scalars *m, sl_lane_fn *fn, const sl_known *in) {
   static const sl_int step[3] = {0, 0, 0};
   const void *p[3] = {&in[0].value, &in[1].value, &in[2].value};
   double out = 0.0;
-  (void)nin;
   fn(1, &out, 1, p, step);
   return sl_scalar_const(m, out);
 }
@@ -206,7 +204,7 @@ int32_t sl_scalar_apply(sl_scalars *m, sl_op op, int nin,
   sl_lane lane = sl_ops[op].lane;
   bool result_mask = sl_lane_result(lane, mask ? SL_U8 : SL_F64) == SL_U8;
   if (all && !result_mask) {
-    return fold(m, sl_lane_get(lane, SL_F64), nin, k);
+    return fold(m, sl_lane_get(lane, SL_F64), k);
   }
   return make(m, op, nin, in, mask, result_mask);
 }

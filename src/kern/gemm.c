@@ -108,23 +108,24 @@ bool sl_kern_gemm_tiles(sl_int m, sl_int n, sl_int k) {
 
 /* ---- plain loops --------------------------------------------------------- */
 
-#define PLAIN(T, name, ZERO)                                                 \
+/* k >= 1. A sum begins with its first product, not with 0: that keeps -0. */
+#define PLAIN(T, name)                                                       \
   static void plain_##name(const gemm *g) {                                  \
     const T *a = g->a.data, *b = g->b.data;                                  \
     T *c = g->c.data;                                                        \
     for (sl_int i = 0; i < g->m; i++) {                                      \
       for (sl_int j = 0; j < g->n; j++) {                                    \
-        T s = ZERO;                                                          \
-        for (sl_int l = 0; l < g->k; l++) {                                  \
+        T s = a[i * g->a.rs] * b[j * g->b.cs];                               \
+        for (sl_int l = 1; l < g->k; l++) {                                  \
           s += a[i * g->a.rs + l * g->a.cs] * b[l * g->b.rs + j * g->b.cs];  \
         }                                                                    \
         c[i * g->c.rs + j * g->c.cs] = s;                                    \
       }                                                                      \
     }                                                                        \
   }
-PLAIN(uint64_t, i64, 0)
-PLAIN(float, f32, 0.0f)
-PLAIN(double, f64, 0.0)
+PLAIN(uint64_t, i64)
+PLAIN(float, f32)
+PLAIN(double, f64)
 
 static void plain(const gemm *g) {
   if (g->dtype == SL_F64) {

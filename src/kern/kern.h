@@ -50,6 +50,9 @@ bool sl_lane_slow(sl_lane lane);
 ** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
 ** programs make of two. (product.c) */
 sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
+/* The one for the sum or difference fn whose operand k, 0 or 1, is a product; x
+** is the other operand. NULL when fn is neither, in f64. */
+sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);
 
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */
@@ -85,6 +88,32 @@ typedef struct sl_folder {
 
 /* NULL where the dtype has no such fold. */
 const sl_folder *sl_folder_get(sl_fold kind, sl_dtype d);
+
+/* Accumulators of SL_FOLD_WIDTH columns, of whichever dtype. */
+typedef union sl_columns {
+  double f64[SL_FOLD_WIDTH];
+  float f32[SL_FOLD_WIDTH];
+  sl_int i64[SL_FOLD_WIDTH];
+  uint8_t u8[SL_FOLD_WIDTH];
+} sl_columns;
+
+/* The tree above the leaves: more than SL_FOLD_LEAF elements are cut after so
+** many, in multiples of a leaf's accumulators. */
+static inline sl_int sl_fold_half(sl_int n) { return n / 2 - n / 2 % 8; }
+/* acc[k] = the tree over r < n of x[k*sk + r*step], k < nk <= SL_FOLD_WIDTH;
+** size: bytes of an element of x. */
+void sl_fold_halves(const sl_folder *f, sl_columns *acc, sl_int nk,
+                    const char *x, sl_int sk, sl_int n, sl_int step,
+                    sl_int size);
+static inline void sl_fold_tree(const sl_folder *f, sl_columns *acc, sl_int nk,
+                                const void *x, sl_int sk, sl_int n,
+                                sl_int step, sl_int size) {
+  if (n <= SL_FOLD_LEAF) {
+    f->leaf(acc, nk, x, sk, n, NULL, step);
+  } else {
+    sl_fold_halves(f, acc, nk, x, sk, n, step, size);
+  }
+}
 
 /* Position of the first largest (smallest) of n >= 1 values; the first NaN
 ** beats all. */

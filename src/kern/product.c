@@ -42,3 +42,13 @@
 PRODUCT(sl_lane_add_product, x + y * z)
 PRODUCT(sl_lane_sub_product, x - y * z)
 PRODUCT(sl_lane_product_sub, y * z - x)
+
+sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k) {
+  if (fn == sl_lane_get(SL_LANE_add, SL_F64)) {
+    return sl_lane_add_product;
+  }
+  if (fn == sl_lane_get(SL_LANE_sub, SL_F64)) {
+    return k == 1 ? sl_lane_sub_product : sl_lane_product_sub;
+  }
+  return NULL;
+}

@@ -1,6 +1,7 @@
 /* reduce.c: the leaves of sums, maxima and minima, one set of loops for each
 ** dtype from fold.inc, and the two scans along one row: position of the
-** extreme, running sum. The tree above the leaves is tensor/reduce.c's. f32
+** extreme, running sum. The tree above the leaves is the caller's where they are
+** not evenly spaced (tensor/reduce.c) or made on the way (graph/group.c). f32
 ** sums are kept in f64, integer sums wrap. The blocked pairwise sum is the
 ** classical one (Higham, Accuracy and Stability, 4.2): error of order
 ** eps log n. MIT licence. */
@@ -118,6 +119,17 @@ const sl_folder *sl_folder_get(sl_fold kind, sl_dtype d) {
   return &folders[kind][d];
 }
 
+void sl_fold_halves(const sl_folder *f, sl_columns *acc, sl_int nk,
+                    const char *x, sl_int sk, sl_int n, sl_int step,
+                    sl_int size) {
+  sl_columns other;
+  sl_int half = sl_fold_half(n);
+  const char *rest = x + half * step * size;
+  sl_fold_tree(f, acc, nk, x, sk, half, step, size);
+  sl_fold_tree(f, &other, nk, rest, sk, n - half, step, size);
+  f->join(nk, acc, &other);
+}
+
 /* ---- scans --------------------------------------------------------------- */
 
 /* v beats b: strictly better, or the first NaN. */
@@ -154,7 +166,7 @@ sl_int sl_kern_argext(sl_dtype d, bool max, sl_int n, const void *x,
                             sl_int s) {                                   \
     ACC a = 0;                                                            \
     for (sl_int k = 0; k < n; k++) {                                      \
-      a += (ACC)x[k * s];                                                 \
+      a = k > 0 ? a + (ACC)x[k * s] : (ACC)x[k * s];                      \
       out[k * so] = (OUT)a;                                               \
     }                                                                     \
   }

@@ -6,28 +6,16 @@
 
 #include <math.h>
 
-/* The pairwise sum of n f64 values at distance s. */
-static double pairwise_double(sl_int n, const double *x, sl_int s) {
-  if (n <= SL_FOLD_LEAF) {
-    double acc;
-    sl_folder_get(SL_FOLD_SUM, SL_F64)->leaf(&acc, 1, x, 0, n, NULL, s);
-    return acc;
+/* The pairwise sum of n values at distance s, in f64. */
+#define PAIRWISE(T, dtype)                                                  \
+  static double pairwise_##T(sl_int n, const T *x, sl_int s) {              \
+    sl_columns acc;                                                         \
+    sl_fold_tree(sl_folder_get(SL_FOLD_SUM, dtype), &acc, 1, x, 0, n, s,    \
+                 (sl_int)sizeof(T));                                        \
+    return acc.f64[0];                                                      \
   }
-  sl_int half = n / 2 - n / 2 % 8;
-  return pairwise_double(half, x, s) +
-         pairwise_double(n - half, x + half * s, s);
-}
-
-static double pairwise_float(sl_int n, const float *x, sl_int s) {
-  if (n <= SL_FOLD_LEAF) {
-    double acc;
-    sl_folder_get(SL_FOLD_SUM, SL_F32)->leaf(&acc, 1, x, 0, n, NULL, s);
-    return acc;
-  }
-  sl_int half = n / 2 - n / 2 % 8;
-  return pairwise_float(half, x, s) +
-         pairwise_float(n - half, x + half * s, s);
-}
+PAIRWISE(double, SL_F64)
+PAIRWISE(float, SL_F32)
 
 /* NaN when any is NaN; -Inf when n = 0. */
 #define MAXIMUM(T)                                        \
@@ -133,7 +121,7 @@ void sl_kern_softmax_rows(sl_dtype d, sl_int rows, sl_int n, void *out,
 #define SUMEXP(T)                                                           \
   static double sumexp_##T(sl_int n, const T *x, sl_int s, T m) {           \
     if (n > SL_FOLD_LEAF) {                                                 \
-      sl_int half = n / 2 - n / 2 % 8;                                      \
+      sl_int half = sl_fold_half(n);                                        \
       return sumexp_##T(half, x, s, m) +                                    \
              sumexp_##T(n - half, x + half * s, s, m);                      \
     }                                                                       \

@@ -149,8 +149,8 @@ SL_VMATH double v64_atan2(double y, double x) {
   const double v = endless ? (ay == inf ? 1 : 0) : ay * f;
   const double u = endless ? (ax == inf ? 1 : 0) : (none ? 1 : ax * f);
   const v64_pair s = v64_angle_of(v, u);
-  const v64_pair w = v64_sum(PI_HI, -(s.hi + s.lo));
-  const double left = w.hi + (w.lo + PI_LO);
+  const v64_pair w = v64_sum(PI_HI, -s.hi);
+  const double left = w.hi + (w.lo + (PI_LO - s.lo));
   const double r = __builtin_copysign(1.0, x) < 0 ? left : s.hi + s.lo;
   return ((x != x) | (y != y)) ? x + y : __builtin_copysign(r, y);
 }

@@ -96,15 +96,6 @@ static void write_code(machine *k, int odd) {
   k->ncode = (int32_t)(to - k->code[odd]);
 }
 
-/* Element e of a capture: a mask is one byte of its cell. */
-static void fixed_capture(double *cell, const sl_tensor *t, sl_int e) {
-  if (t->type.dtype == SL_U8) {
-    *(uint8_t *)cell = (uint8_t)sl_geti(t, e);
-  } else {
-    *cell = sl_get(t, e);
-  }
-}
-
 /* All that does not change from step to step. */
 static void fill_cells(machine *k) {
   const sl_lanecode *c = k->m->code;
@@ -117,7 +108,7 @@ static void fill_cells(machine *k) {
       *cell = k->job->slots[l->k];
     } else if (l->source == SL_FROM_CAPTURE &&
                c->level[l->out] == SL_FIXED) {
-      fixed_capture(cell, k->job->captures[l->k], l->element);
+      sl_lane_read(cell, k->job->captures[l->k], l->element);
     }
   }
   for (int32_t i = 0; i < c->nfixed; i++) {
@@ -272,5 +263,5 @@ sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
     run_machine(m, job, block, base + t * bytes, t, threads);
   }
   sl_temp_give(base);
-  return sl_poll(err, "march");
+  return sl_poll(err, "iterate");
 }

@@ -24,6 +24,11 @@ typedef struct sl_net_job {
   const sl_net_point *point; /* its tapes stand for x and y, or NULL */
 } sl_net_job;
 
+/* Parameters of layer l. */
+static inline sl_int sl_net_layer_dim(const sl_net *net, int l) {
+  return sl_net_offset(net, l + 1) - sl_net_offset(net, l);
+}
+
 typedef struct sl_net_ops {
   sl_status (*value_grad)(const sl_net_job *job, double *value, void *grad,
                           sl_err *err); /* grad may be NULL */

@@ -142,8 +142,12 @@ static sl_status prepare(sl_net_job *job, const char *where, const sl_net *net,
   return SL_OK;
 }
 
+static const sl_net_ops *ops_for(sl_dtype d) {
+  return d == SL_F32 ? &sl_net_f32 : &sl_net_f64;
+}
+
 static const sl_net_ops *ops_of(const sl_tensor *w) {
-  return w->type.dtype == SL_F32 ? &sl_net_f32 : &sl_net_f64;
+  return ops_for(w->type.dtype);
 }
 
 sl_status sl_net_value(const sl_net *net, double *value, const sl_tensor *w,
@@ -253,10 +257,6 @@ static sl_status check_kind(const char *where, sl_curvature kind,
                  where);
 }
 
-static sl_int layer_dim(const sl_net *net, int l) {
-  return sl_net_offset(net, l + 1) - sl_net_offset(net, l);
-}
-
 sl_status sl_net_block(const sl_net *net, sl_curvature kind, sl_tensor *out,
                        int row, int column, const sl_tensor *w,
                        const sl_tensor *x, const sl_tensor *y, sl_err *err) {
@@ -270,8 +270,9 @@ sl_status sl_net_block(const sl_net *net, sl_curvature kind, sl_tensor *out,
                    "column's, are %d and %d",
                    where, net->layers, row, column);
   }
-  SL_TRY(check_one(where, "out", out, w->type.dtype, 2, layer_dim(net, row),
-                   layer_dim(net, column), err));
+  SL_TRY(check_one(where, "out", out, w->type.dtype, 2,
+                   sl_net_layer_dim(net, row), sl_net_layer_dim(net, column),
+                   err));
   return ops_of(w)->layer_block(&job, kind, row, column, out->data, err);
 }
 
@@ -300,10 +301,6 @@ sl_status sl_net_second_moment(const sl_net *net, bool centred, sl_tensor *S,
 
 /* ---- points -------------------------------------------------------------- */
 enum { HEAD = (sizeof(sl_net_point) + 63) / 64 * 64 };
-
-static const sl_net_ops *ops_for(sl_dtype d) {
-  return d == SL_F32 ? &sl_net_f32 : &sl_net_f64;
-}
 
 sl_int sl_net_point_bytes(const sl_net *net, sl_dtype d, sl_int N, bool keep) {
   sl_int count = ops_for(d)->point_elements(net, N < 1 ? 1 : N, keep);

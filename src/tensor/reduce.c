@@ -8,14 +8,6 @@
 
 #include <string.h>
 
-/* Accumulators of SL_FOLD_WIDTH columns, of whichever dtype. */
-typedef union columns {
-  double f64[SL_FOLD_WIDTH];
-  float f32[SL_FOLD_WIDTH];
-  sl_int i64[SL_FOLD_WIDTH];
-  uint8_t u8[SL_FOLD_WIDTH];
-} columns;
-
 typedef struct fold_job {
   const sl_folder *f;
   sl_nest kept;    /* operands: out, in */
@@ -50,21 +42,21 @@ static void leaf_offsets(const sl_nest *t, sl_int p0, sl_int n, sl_int *off) {
 }
 
 /* acc[k] = fold of reduced elements [p0, p0 + n) of column k < nk. */
-static void tree(const sl_folder *f, const sl_nest *t, void *acc, sl_int nk,
-                 const char *x, sl_int sk, sl_int p0, sl_int n) {
-  if (n > SL_FOLD_LEAF) {
-    columns other;
-    sl_int half = n / 2 - n / 2 % 8;
-    tree(f, t, acc, nk, x, sk, p0, half);
-    tree(f, t, &other, nk, x, sk, p0 + half, n - half);
-    f->join(nk, acc, &other);
-  } else if (t->ndim == 1) {
-    sl_int step = t->s[0][0];
-    f->leaf(acc, nk, x + p0 * step * t->size[0], sk, n, NULL, step);
-  } else {
+static void tree(const sl_folder *f, const sl_nest *t, sl_columns *acc,
+                 sl_int nk, const char *x, sl_int sk, sl_int p0, sl_int n) {
+  if (t->ndim == 1) {
+    sl_int step = t->s[0][0], size = t->size[0];
+    sl_fold_tree(f, acc, nk, x + p0 * step * size, sk, n, step, size);
+  } else if (n <= SL_FOLD_LEAF) {
     sl_int off[SL_FOLD_LEAF];
     leaf_offsets(t, p0, n, off);
     f->leaf(acc, nk, x, sk, n, off, 0);
+  } else {
+    sl_columns other;
+    sl_int half = sl_fold_half(n);
+    tree(f, t, acc, nk, x, sk, p0, half);
+    tree(f, t, &other, nk, x, sk, p0 + half, n - half);
+    f->join(nk, acc, &other);
   }
 }
 
@@ -89,7 +81,7 @@ static void fold_row(void *ctx, sl_int n, char *const *p, const sl_int *s) {
   sl_int so = s[0] * job->kept.size[0], si = s[1] * job->kept.size[1];
   sl_int acc_size = sl_dtype_size(job->f->acc);
   for (sl_int k = 0; k < n; k += width) {
-    columns acc;
+    sl_columns acc;
     sl_int nk = n - k < width ? n - k : width;
     tree(job->f, &job->reduced, &acc, nk, p[1] + k * si, s[1], p0, len);
     if (job->chunks == 1) {
@@ -116,13 +108,11 @@ static void join_row(void *ctx, sl_int n, char *const *p, const sl_int *s) {
   const fold_job *job = row->job;
   sl_fold kind = (sl_fold)row->chunk;
   const sl_folder *f = sl_folder_get(kind, job->f->acc);
-  sl_nest over = {.ndim = 1, .numel = job->chunks, .n = {job->chunks}};
-  over.s[0][0] = job->kept.numel;
-  over.size[0] = sl_dtype_size(job->f->acc);
+  sl_int size = sl_dtype_size(job->f->acc);
   for (sl_int k = 0; k < n; k++) {
-    columns acc;
-    const char *x = job->partial + (row->done + k) * over.size[0];
-    tree(f, &over, &acc, 1, x, 0, 0, job->chunks);
+    sl_columns acc;
+    sl_fold_tree(f, &acc, 1, job->partial + (row->done + k) * size, 0,
+                 job->chunks, job->kept.numel, size);
     job->f->store(1, p[0] + k * s[0] * job->kept.size[0], 1, &acc);
   }
   row->done += n;
@@ -256,7 +246,7 @@ sl_status sl_reduce(sl_reduction r, sl_tensor *out, const sl_tensor *in,
   SL_TRY(check(names[r], job.f, out, in, axes, err));
   if (in->type.ndim == 1 && axes == 1 && in->type.shape[0] > 0 &&
       in->type.shape[0] <= SL_FOLD_LEAF) { /* short vectors: no nest */
-    columns acc;
+    sl_columns acc;
     job.f->leaf(&acc, 1, in->data, 0, in->type.shape[0], NULL, in->stride[0]);
     job.f->store(1, out->data, 1, &acc);
     return SL_OK;

@@ -435,7 +435,6 @@ t.test("jit and programs refuse what they cannot take", function()
   t.fails(function() p:run {5} end, "argument 1: expected a Tensor, got number")
   t.fails(function() p:run(x) end, "table expected")
   t.fails(function() p.run(x, {x}) end, "saddle.jit expected")
-  t.fails(function() p:numbers() end, "table expected")
   t.fails(function() jit(5) end, "jit: argument 1: expected a function")
   t.fails(function() jit() end, "jit: argument 1: expected a function")
   t.fails(function() f(print, {}, "a") end, "")
@@ -488,6 +487,30 @@ t.test("finalizers that run programs", function()
   end
   stop = true
   t.ok(n > 10000, "finalizers ran: " .. n)
+end)
+
+-- A sum of products begins with the first one, compiled or not, so that what
+-- is made of a negative zero has the same sign: 1/0, the angle of (-1, -0).
+t.test("negative zeros of short products and running sums", function()
+  local function mm(a, b) return a:reshape(1, #a):mm(b:reshape(#b, 1)) end
+  local two = T{2.0, 2.0}
+  for n = 1, 2 do
+    local a = T.full({n}, -0.0)
+    local b = two[{"1:" .. n}]
+    local cases = {
+      function() return 1 / mm(a, b) end,
+      function() return 1 / (mm(a, b) + a[1]) end,
+      function() return 1 / a:cumsum(1) end,
+    }
+    for k, case in ipairs(cases) do
+      local want = -math.huge
+      t.eq(case():min(), want, ("eager %d, case %d"):format(n, k))
+      t.eq(jit(function(x) return case() + 0 * x end)(1.0):max(), want,
+           ("compiled %d, case %d"):format(n, k))
+    end
+    t.eq(jit(function(x) return T.atan2(mm(x, b), T{{-1.0}}) end)(a):item(),
+         -math.pi, "angle")
+  end
 end)
 
 t.test("numbers take the dtype of the tensors, traced or not", function()

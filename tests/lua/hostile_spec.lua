@@ -47,7 +47,7 @@ t.test("methods called with a dot instead of a colon", function()
   refuses(function() jit.stats() end,
           "stats: expected a compiled function before the colon, got nil")
   local obj = nn.objective(function(w) return w:sum() end, {dim = 2})
-  refuses(function() obj.value(T{1, 2}) end, "expected a objective before")
+  refuses(function() obj.value(T{1, 2}) end, "expected an objective before")
 end)
 
 t.test("no tensor where one is needed", function()

@@ -18,7 +18,8 @@ local serial = 0
 
 local function start()
   local p, why = process.start({M.program, "-d"},
-    {"GNUTERM=dumb", "LINES=1000000", "COLUMNS=200", "PAGER=cat"})
+    {"GNUTERM=dumb", "LINES=1000000", "COLUMNS=200", "PAGER=cat",
+     "LC_ALL=C.UTF-8"}) -- in the C locale it warns about every encoding
   if p then return p end
   return core.fail(M.program == "gnuplot" and MISSING or why)
 end
