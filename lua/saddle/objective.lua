@@ -254,12 +254,18 @@ end
 -- integers 1..N. It shares the counters.
 function Objective:minibatch(idx)
   needs_data(self, "minibatch")
-  if type(idx) == "table" then
-    if #idx == 0 then core.fail("minibatch: idx: expected at least one") end
+  if type(idx) == "table" and #idx > 0 then
     idx = tensor(idx, {dtype = "i64"})
   end
-  local y = self.labels or self.targets
-  local part = M.build(self, self.x[{idx}], y[{idx}])
+  if not opt.is_tensor(idx) or #idx.shape ~= 1 or #idx == 0 then
+    core.fail(("minibatch: idx: expected a list of integers 1 to %d, got %s")
+              :format(self.samples, opt.show(idx)))
+  end
+  local x, y = self.x[{idx}], self.labels or self.targets
+  if x.shape[1] == 0 then
+    core.fail("minibatch: idx: the mask selects no sample")
+  end
+  local part = M.build(self, x, y[{idx}])
   part.counts = self.counts
   return part
 end

@@ -138,14 +138,18 @@ local function some_lanes(t, narrow, mapped, first, last)
   return G.batch(t.tr, last - first + 1, narrow, wide, t.y), wide
 end
 
+-- An empty tensor for `size` results like those of a block.
+local function room(block, size)
+  local shape = block.shape
+  shape[1], shape.dtype = size, block.dtype
+  return core.tensor.empty(shape)
+end
+
 -- The results of all lanes, block by block.
 local function all_lanes(t, size, narrow, mapped)
   local block = M.lanes_at_once(t.tr, t.y, size)
   local by, wide = some_lanes(t, narrow, mapped, 1, block)
-  local parts = {}
-  for k = 1, #by do
-    parts[k] = {}
-  end
+  local out = {}
   for first = 1, size, block do
     local last = math.min(first + block - 1, size)
     if last - first + 1 < block then
@@ -155,14 +159,16 @@ local function all_lanes(t, size, narrow, mapped)
         G.bind(t.tr, wide[i], leaf[{first .. ":" .. last}])
       end
     end
-    for k, v in ipairs(G.run(t.tr, by)) do
-      table.insert(parts[k], v)
+    local values = G.run(t.tr, by)
+    if block == size then
+      return values
+    end
+    for k, v in ipairs(values) do
+      out[k] = out[k] or room(v, size)
+      out[k][{first .. ":" .. last}] = v
     end
   end
-  for k, list in ipairs(parts) do
-    parts[k] = #list == 1 and list[1] or core.tensor.concat(list, 1)
-  end
-  return parts
+  return out
 end
 
 --- vmap(f, {axes = {1, false, ...}})(...) maps f over axis 1 of every argument
@@ -365,6 +371,8 @@ function Compiled:__tostring()
   end
   return table.concat(parts, "\n")
 end
+
+require "saddle.opt".class(Compiled, "compiled function")
 
 --- jit(f) -> a function that traces f once per structure of its arguments and
 --- then runs the program. Numbers among the arguments may change freely;

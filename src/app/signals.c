@@ -2,7 +2,8 @@
 ** poll, and a debug hook, which stops pure Lua; under a driver that ends in
 ** good order by itself (core.system.guard) the hook lets it. A second Ctrl-C
 ** within a second raises at the next instruction whoever is in charge; a third
-** ends the process.  MIT licence. */
+** ends the process, unless the others were served more than a second ago.
+** MIT licence. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stddef.h>
@@ -37,7 +38,7 @@ static void on_interrupt(int number) {
     return;
   }
   double now = sl_clock();
-  if (presses > 0 && now - first_press > 1.0 && presses < 2) {
+  if (now - first_press > 1.0 && (presses < 2 || !sl_interrupted())) {
     presses = 0;
   }
   if (presses == 0) {

@@ -266,8 +266,8 @@ static int network_hvps(lua_State *L) {
   call c;
   check_call(L, &c, true);
   bool rows = c.v->type.ndim == 2;
-  sl_tensor *out = push(L, &c, rows ? 2 : 1, c.v->type.shape[0],
-                        rows ? c.v->type.shape[1] : 0);
+  sl_int P = sl_net_dim(c.net);
+  sl_tensor *out = push(L, &c, rows ? 2 : 1, rows ? c.v->type.shape[0] : P, P);
   sl_try(L, sl_net_hvps(c.net, out, c.w, c.v, c.x, c.y, &err), &err);
   return 1;
 }

@@ -340,6 +340,7 @@ static void push_states(lua_State *L, const request *r, sl_int axis,
 
 static void read_request(lua_State *L, request *r) {
   r->t = sl_checktrace(L, 1);
+  sl_check_versions(L, 1);
   r->outs = node_list(L, 2, &r->nstate);
   r->steps = luaL_checkinteger(L, 4);
   r->every = luaL_checkinteger(L, 5);

@@ -63,8 +63,9 @@ sl_status sl_net_check(const sl_net *net, sl_err *err) {
   }
   for (int l = 0; l <= net->layers; l++) {
     if (net->size[l] < 1 || net->size[l] > INT32_MAX) {
-      return sl_fail(err, SL_EARG, "network: size %d must be positive, is %lld",
-                     l + 1, (long long)net->size[l]);
+      return sl_fail(err, SL_EARG,
+                     "network: size %d must be 1 to %d, is %lld", l + 1,
+                     INT32_MAX, (long long)net->size[l]);
     }
   }
   sl_int total = 0, part;
@@ -93,9 +94,8 @@ static sl_status check_one(const char *where, const char *name,
 }
 
 static sl_status check_labels(const char *where, const sl_net *net,
-                              const sl_tensor *y, sl_int samples,
+                              const int64_t *label, sl_int samples,
                               sl_err *err) {
-  const int64_t *label = y->data;
   sl_int first = net->label_base, classes = net->size[net->layers];
   for (sl_int i = 0; i < samples; i++) {
     if (label[i] < first || label[i] >= first + classes) {
@@ -133,7 +133,7 @@ static sl_status prepare(sl_net_job *job, const char *where, const sl_net *net,
   }
   if (net->loss == SL_LOSS_CROSS_ENTROPY) {
     SL_TRY(check_one(where, "y", y, SL_I64, 1, N, 0, err));
-    SL_TRY(check_labels(where, net, y, N, err));
+    SL_TRY(check_labels(where, net, y->data, N, err));
   } else {
     SL_TRY(check_one(where, "y", y, d, 2, N, net->size[net->layers], err));
   }
@@ -207,7 +207,7 @@ static sl_status check_rows(const char *where, const sl_tensor *out,
                             const sl_tensor *V, sl_dtype d, sl_int P,
                             sl_int *k, sl_err *err) {
   int ndim = V->type.ndim == 1 ? 1 : 2;
-  *k = ndim == 2 ? V->type.shape[0] : 1;
+  *k = V->type.ndim > 1 ? V->type.shape[0] : 1;
   sl_int n0 = ndim == 2 ? *k : P, n1 = ndim == 2 ? P : 0;
   SL_TRY(check_one(where, "v", V, d, ndim, n0, n1, err));
   return check_one(where, "out", out, d, ndim, n0, n1, err);
@@ -336,8 +336,13 @@ sl_status sl_net_point_grad(const sl_net_point *p, sl_tensor *grad,
 
 sl_status sl_net_point_hvps(const sl_net_point *p, sl_tensor *out,
                             const sl_tensor *V, sl_err *err) {
+  const char *where = "network.point.hvps";
   sl_int P = sl_net_dim(&p->net), k;
-  SL_TRY(check_rows("network.point.hvps", out, V, p->dtype, P, &k, err));
+  SL_TRY(check_rows(where, out, V, p->dtype, P, &k, err));
+  if (!p->tapes && p->net.loss == SL_LOSS_CROSS_ENTROPY) {
+    /* read anew, and may have been changed in place */
+    SL_TRY(check_labels(where, &p->net, p->y, p->samples, err));
+  }
   sl_net_job job = {&p->net, p->samples, p->w, V->data, p->x, p->y,
                     p->tapes ? p : NULL};
   return ops_for(p->dtype)->hvps(&job, k, out->data, err);

@@ -184,9 +184,25 @@ t.test("a point keeps the passes: the same bits", function()
   for j = 1, 20 do
     same(all[j], obj:hvp(w, V[j]), 1e-14, "row " .. j)
   end
+  local none = T.zeros{0, net:dim()}
+  t.eq({p:hvps(none), bare:hvps(none), obj:hvps(w, none)}, {none, none, none})
   local first = w:clone()
   w:mul_(2)
   t.eq(p:grad(), obj:grad(first), "w was copied")
+end)
+
+t.test("labels changed under a point without passes are checked", function()
+  local c = require "saddle.core".network.new{sizes = {4, 3},
+    activations = {"identity"}, loss = "cross_entropy"}
+  local y = T({1, 2, 3}, {dtype = "i64"})
+  local p = c:point(T.ones{15}, T.ones{3, 4}, y, 0)
+  t.ok(p:hvps(T.ones{15}):isfinite():all())
+  t.fails(function() p:hvps(T(1)) end, "v must be %[1 x 15%] f64, is %[%]")
+  t.fails(function() c:hvps(T.ones{15}, T(1), T.ones{3, 4}, y) end,
+          "v must be %[1 x 15%] f64, is %[%]")
+  y[2] = 1000000
+  t.fails(function() p:hvps(T.ones{15}) end,
+          "y has label 1000000 at position 2; the labels of 3 classes")
 end)
 
 t.test("a point of an objective by the graph", function()

@@ -233,6 +233,23 @@ t.test("what the libraries read is set before they are loaded", function()
     "7\n2\n20\n")
 end)
 
+t.test("presses of Ctrl-C that were served long ago do not add up", function()
+  write("presses.lua", [[
+for press = 1, 4 do
+  local ok, err = pcall(function()
+    os.execute(("(sleep 0.1; kill -INT %d) &"):format(
+      io.open("/proc/self/stat"):read("n")))
+    local start = require "saddle".clock()
+    repeat until require "saddle".clock() > start + 20
+  end)
+  print(ok, tostring(err):match("interrupted!"))
+  local clock = require "saddle".clock
+  local start = clock()
+  while press > 1 and clock() - start < 1.02 do end
+end]])
+  t.eq(run(saddle, "presses.lua"), ("false\tinterrupted!\n"):rep(4))
+end)
+
 t.test("arg before and after long options", function()
   t.eq(run(saddle, "--seed 3 args.lua x"),
     "-3=program -2=--seed -1=3 0=args.lua 1=x |\tx\n")

@@ -43,6 +43,9 @@ t.test("methods called with a dot instead of a colon", function()
   refuses(function() fig[1].xlabel("x") end, "expected a panel before")
   refuses(function() net.init(saddle.random.new(1)) end,
           "init: expected a model before the colon, got a userdata")
+  local jit = saddle.jit(function(x) return x end)
+  refuses(function() jit.stats() end,
+          "stats: expected a compiled function before the colon, got nil")
   local obj = nn.objective(function(w) return w:sum() end, {dim = 2})
   refuses(function() obj.value(T{1, 2}) end, "expected an objective before")
 end)

@@ -264,6 +264,18 @@ t.test("Ctrl-C stops a march, a program and elements", function()
   end
 end)
 
+t.test("a captured tensor changed in place after its use is refused", function()
+  local c = T {1, 2}
+  t.fails(function()
+    iterate(function(w)
+      local y = w + c
+      c:add_(1)
+      return y
+    end, T {0, 0}, 3)
+  end, "changed in place")
+  t.eq(iterate(function(w) return w + c end, T {0, 0}, 2), c * 2)
+end)
+
 t.test("the step number takes the dtype of the state", function()
   local function step(w, made) return w * 0.5 + made * 0.25 end
   local x = T {1, 2, 3}:to("f32")

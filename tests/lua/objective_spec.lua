@@ -97,6 +97,10 @@ t.test("minibatches: all samples give the full gradient, parts their mean",
   end
   t.eq(count, N)
   t.ok(relative(sum / N, obj:grad(w)) < 1e-13)
+  for _, bad in ipairs{{}, 3, T{{1, 2}}, T.zeros(0)} do
+    t.fails(function() obj:minibatch(bad) end, "minibatch: idx: expected a list")
+  end
+  t.fails(function() obj:minibatch(T.zeros{N, dtype = "u8"}) end, "no sample")
 end)
 
 t.test("shuffling depends on the seed alone", function()

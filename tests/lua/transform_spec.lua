@@ -343,6 +343,18 @@ end)
 
 -- ---- many parameters ------------------------------------------------------------------
 
+t.test("vmap over more lanes than memory holds", function()
+  t.fails(function()
+    saddle.vmap(function(x) return x * 2 end)(T {1}:expand(1 << 50))
+  end, "not enough memory for a tensor %[1125899906842624%]")
+  local x = T.arange(1, 300000)
+  local y, mask = saddle.vmap(function(v)
+    return v * 2, v:gt(5)
+  end)(x)
+  t.eq(y, x * 2)
+  t.eq(mask, x:gt(5))
+end)
+
 t.test("a hessian over 64 parameters, done in blocks", function()
   local n = 150
   local rng = saddle.random.new(3)
