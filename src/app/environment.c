@@ -10,14 +10,14 @@
 /* OpenMP's idle threads spin for milliseconds by default. On a busy machine
 ** each short parallel loop then costs a time slice; and a fresh thread that
 ** spins on the core of the one it waits for never sleeps, so the scheduler
-** never moves it. 1000 turns (some 20 microseconds) are a compromise, of which
-** docs/numerics.md has the figures, and why threads are not pinned. OpenBLAS would make threads
+** never moves it. 300 turns (6 microseconds) are measured best: docs/numerics.md
+** has the figures, and why threads are not pinned. OpenBLAS would make threads
 ** that are rarely used, and after a LAPACK call they would burn 27
 ** milliseconds each: 2^20 ticks are half a one. */
 static const struct {
   const char *name, *value, *unless;
 } settings[] = {
-    {"GOMP_SPINCOUNT", "1000", "OMP_WAIT_POLICY"},
+    {"GOMP_SPINCOUNT", "300", "OMP_WAIT_POLICY"},
     {"OPENBLAS_NUM_THREADS", "1", "OPENBLAS_NUM_THREADS"},
     {"OPENBLAS_THREAD_TIMEOUT", "20", "OPENBLAS_THREAD_TIMEOUT"},
 };

@@ -20,8 +20,8 @@ typedef struct gemm {
 } gemm;
 
 #define TINY 27          /* m n k up to here: plain loops beat the call */
-#define WHOLE (1 << 18)  /* m n k up to here: one tile, one thread */
-#define LEAST (1 << 17)  /* m n k of a tile of a larger one */
+#define WHOLE (1 << 20)  /* m n k up to here: one tile, one thread */
+#define LEAST (1 << 19)  /* m n k of a tile of a larger one */
 #define SIDE 512         /* no tile is longer */
 #define SMALL_RESULT (128 * 128) /* m n up to here may be cut along k */
 #define MAX_SLABS 16

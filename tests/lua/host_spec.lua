@@ -228,7 +228,7 @@ t.test("what the libraries read is set before they are loaded", function()
     .. "print(os.getenv(name)) end'"
   local unset = "-u GOMP_SPINCOUNT -u OMP_WAIT_POLICY -u OPENBLAS_NUM_THREADS "
     .. "-u OPENBLAS_THREAD_TIMEOUT "
-  t.eq(run(saddle, code, unset), "1000\n1\n20\n")
+  t.eq(run(saddle, code, unset), "300\n1\n20\n")
   t.eq(run(saddle, code, unset .. "GOMP_SPINCOUNT=7 OPENBLAS_NUM_THREADS=2"),
     "7\n2\n20\n")
 end)
