@@ -198,6 +198,7 @@ end
 -- A list of the blocks of H of each layer with itself.
 function Objective:block_diagonal(w)
   needs(self, "hessian_block", "block_diagonal")
+  w = vector(self, w, "w", "block_diagonal")
   local blocks = {}
   for l = 1, self.layers do blocks[l] = self:hessian_block(w, l) end
   return blocks
