@@ -34,4 +34,8 @@ void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
 /* out[i] = -1 or 1 by bit 63 - j of word[i]. */
 void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out);
 
+/* out[0 .. n) = 0 .. n-1, n < 2^31, in the order sl_random_permutation gives a
+** fresh generator of that key. (random_choice.c) */
+void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out);
+
 #endif
