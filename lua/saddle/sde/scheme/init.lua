@@ -1,7 +1,8 @@
 -- sde/scheme/init.lua: the table of schemes. One file a scheme; it returns
 --   name, aliases, source, note
 --   strong, weak   orders, nil where there is none to speak of
---   noise     the classes it is right for: "additive", "scalar", "diagonal",
+--   noise     the classes it is right for: "additive" (any layout), "scalar",
+--             "diagonal" (both include additive noise of that layout),
 --             "commutative" (general noise that commutes), "general"
 --   sense     of the drift it works with: "ito" or "stratonovich"
 --   kinds     models it is written for, where it is not for all
@@ -25,7 +26,9 @@ local fail = core.fail
 local M = {}
 
 local NAMES = {
-  "euler_maruyama", "milstein", "lamperti_sra1",
+  "euler_maruyama", "milstein", "milstein_df", "heun", "euler_heun", "sriw1",
+  "sra1", "platen", "tamed", "theta", "exact_gbm", "exact_ou", "exact_linear",
+  "lamperti_sra1", "baoab", "leimkuhler_matthews", "sgld",
 }
 
 local ALIASES = {
