@@ -240,3 +240,16 @@ sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
                         .v = unit(vu_all(a[1]))[0],
                         .z = r[0] * c[0]};
 }
+
+void sl_random_tree(uint64_t key, uint64_t lane, uint64_t node, int level,
+                    int j, double out[2]) {
+  const uint64_t at = (lane & 0xffffffffu) | node << 32;
+  const uint64_t stream =
+      (uint64_t)j + 64 * (uint64_t)level + ((node >> 32) << 14);
+  uint64_t w[2];
+  scalar_words(key, (uint32_t)stream, SL_RTREE, at, w);
+  vd r = vd_sqrt(-2.0 * vlog(unit(vu_all(w[0])))), c, s;
+  vturn(vu_all(w[1]), &c, &s);
+  out[0] = r[0] * c[0];
+  out[1] = r[0] * s[0];
+}
