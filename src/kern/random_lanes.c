@@ -1,0 +1,164 @@
+/* random_lanes.c: draws by address for rows of lanes. Words go to the L1 cache
+** a group at a time, then become numbers, two vectors (radius, angle) at a time
+** for normals.  MIT licence. */
+#include "kern/random_lanes.h"
+
+#include <math.h>
+
+#include "kern/philox_vec.h"
+#include "kern/random_dist.h"
+
+enum { GROUP = SL_LANE_GROUP, ATTEMPT = 256 };
+
+typedef struct words {
+  uint64_t w0[GROUP], w1[GROUP];
+} words;
+
+/* The words of one group of lanes. */
+static inline void group_words(uint64_t key, uint32_t stream, uint32_t last,
+                               const uint64_t *at, uint64_t shift,
+                               uint64_t *w0, uint64_t *w1) {
+  for (int first = 0; first < GROUP; first += CHAINS * SL_VW) {
+    vu c0[CHAINS], c1[CHAINS], a[CHAINS], b[CHAINS];
+    for (int i = 0; i < CHAINS; i++) {
+      c0[i] = vu_load(at + first + i * SL_VW) + vu_all(shift);
+      c1[i] = c0[i] >> 32;
+    }
+    sl_chains(key, c0, c1, stream, last, a, b);
+    for (int i = 0; i < CHAINS; i++) {
+      vu_store(w0 + first + i * SL_VW, a[i]);
+      vu_store(w1 + first + i * SL_VW, b[i]);
+    }
+  }
+}
+
+/* ---- one group of numbers from its words --------------------------------- */
+
+typedef void group_fn(const sl_draw *d, const words *w, double *even,
+                      double *odd);
+
+/* The scale goes under the root: one multiplication a pair. */
+static void group_normal(const sl_draw *d, const words *w, double *even,
+                         double *odd) {
+  const vd scale = vd_all(-2.0 * (d->b * d->b));
+  for (int i = 0; i < GROUP; i += SL_VW) {
+    vd c, s;
+    vturn(vu_load(w->w1 + i), &c, &s);
+    vd r = vd_sqrt(scale * vlog(unit(vu_load(w->w0 + i))));
+    vd_store(even + i, r * c);
+    vd_store(odd + i, r * s);
+  }
+}
+
+static inline void one_uniform(const sl_draw *d, const uint64_t *w,
+                               double *out) {
+  const vd top = vd_all(nextafter(d->b, d->a));
+  const double width = d->b - d->a;
+  for (int i = 0; i < GROUP; i += SL_VW) {
+    vd v = d->a + width * unit(vu_load(w + i));
+    vd_store(out + i, vd_select((vu)(v < top), v, top));
+  }
+}
+
+static void group_uniform(const sl_draw *d, const words *w, double *even,
+                          double *odd) {
+  one_uniform(d, w->w0, even);
+  one_uniform(d, w->w1, odd);
+}
+
+static void group_exponential(const sl_draw *d, const words *w, double *even,
+                              double *odd) {
+  for (int i = 0; i < GROUP; i += SL_VW) {
+    vd_store(even + i, -vlog(unit(vu_load(w->w0 + i))) / d->a);
+    vd_store(odd + i, -vlog(unit(vu_load(w->w1 + i))) / d->a);
+  }
+}
+
+static void group_bernoulli(const sl_draw *d, const words *w, double *even,
+                            double *odd) {
+  const vd p = vd_all(d->a);
+  for (int i = 0; i < GROUP; i += SL_VW) {
+    vu first = (vu)(unit(vu_load(w->w0 + i)) < p);
+    vu second = (vu)(unit(vu_load(w->w1 + i)) < p);
+    vd_store(even + i, (vd)(first & ONE));
+    vd_store(odd + i, (vd)(second & ONE));
+  }
+}
+
+static group_fn *const groups[] = {
+    [SL_RNORMAL] = group_normal,
+    [SL_RUNIFORM] = group_uniform,
+    [SL_REXPONENTIAL] = group_exponential,
+    [SL_RBERNOULLI] = group_bernoulli,
+};
+
+/* ---- integers ------------------------------------------------------------ */
+
+/* Both words of an address by the scalar block. */
+static void scalar_words(uint64_t key, uint32_t stream, uint32_t last,
+                         uint64_t at, uint64_t w[2]) {
+  uint32_t k[2] = {(uint32_t)key, (uint32_t)(key >> 32)};
+  uint32_t c[4] = {(uint32_t)at, (uint32_t)(at >> 32), stream, last};
+  sl_philox4x32(c, k, c);
+  w[0] = c[0] | (uint64_t)c[1] << 32;
+  w[1] = c[2] | (uint64_t)c[3] << 32;
+}
+
+/* Unbiased, by Lemire's multiplication; see random_row.c. Words that would bias
+** are replaced by those of the next attempt. */
+static double bounded(const sl_draw *d, uint64_t key, uint32_t stream,
+                      uint64_t at, uint64_t word, int half) {
+  __extension__ typedef unsigned __int128 u128;
+  const uint64_t range = (uint64_t)d->hi - (uint64_t)d->lo + 1;
+  u128 m = (u128)word * range;
+  if ((uint64_t)m < range) {
+    const uint64_t least = (0 - range) % range;
+    for (uint32_t t = 1; (uint64_t)m < least; t++) {
+      uint64_t w[2];
+      scalar_words(key, stream, SL_RINTEGER + ATTEMPT * t, at, w);
+      m = (u128)w[half] * range;
+    }
+  }
+  return (double)(d->lo + (sl_int)(uint64_t)(m >> 64));
+}
+
+static void group_integer(const sl_draw *d, uint64_t key, uint32_t stream,
+                          const uint64_t *at, uint64_t shift, const words *w,
+                          double *even, double *odd) {
+  for (int i = 0; i < GROUP; i++) {
+    even[i] = bounded(d, key, stream, at[i] + shift, w->w0[i], 0);
+    odd[i] = bounded(d, key, stream, at[i] + shift, w->w1[i], 1);
+  }
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
+                     const uint64_t *at, uint64_t shift, sl_int n,
+                     double *even, double *odd) {
+  words w;
+  for (sl_int i = 0; i < n; i += GROUP) {
+    group_words(key, stream, d->kind, at + i, shift, w.w0, w.w1);
+    if (d->kind == SL_RINTEGER) {
+      group_integer(d, key, stream, at + i, shift, &w, even + i, odd + i);
+    } else {
+      groups[d->kind](d, &w, even + i, odd + i);
+    }
+  }
+}
+
+void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
+                          const uint64_t *at, uint64_t shift, sl_int n,
+                          uint64_t *word) {
+  uint64_t unused[GROUP];
+  for (sl_int i = 0; i < n; i += GROUP) {
+    group_words(key, stream, last, at + i, shift, word + i, unused);
+  }
+}
+
+void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out) {
+  for (sl_int i = 0; i < n; i += SL_VW) {
+    vu sign = vu_load(word + i) << j >> 63 << 63;
+    vd_store(out + i, (vd)(sign | ONE));
+  }
+}
