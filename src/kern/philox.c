@@ -46,12 +46,11 @@ static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
     lane[i] = (uint64_t)i;
   }
   for (int first = 0; first < COUNTERS; first += CHAINS * SL_VW) {
-    vu c0[CHAINS], c1[CHAINS], w0[CHAINS], w1[CHAINS];
+    vu c0[CHAINS], w0[CHAINS], w1[CHAINS];
     for (int i = 0; i < CHAINS; i++) {
       c0[i] = lane + ((block & 0xffffffffu) + (uint64_t)(first + i * SL_VW));
-      c1[i] = vu_all(block >> 32);
     }
-    sl_chains(key, c0, c1, stream, last, w0, w1);
+    sl_chains_shared(key, c0, (uint32_t)(block >> 32), stream, last, w0, w1);
     for (int i = 0; i < CHAINS; i++) {
       int j = first + i * SL_VW;
       uint64_t *at = out + 16 * (j / 8) + j % 8;
