@@ -9,7 +9,8 @@ local M = {version = core.system.version()}
 -- written wholly in C; else the module whose function it is.
 local origin = {
   tensor = "core", random = "core", linalg = "core",
-  nn = true, data = true, march = true, optim = true, critical = true, plot = true,
+  nn = true, data = true, optim = true, critical = true, plot = true,
+  sde = true, march = true, law = true, stats = true,
   file = true, transform = true, opt = true, progress = true,
   grad = "transform", value_and_grad = "transform", jvp = "transform",
   vjp = "transform", hvp = "transform", hessian = "transform",
