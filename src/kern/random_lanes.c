@@ -241,9 +241,13 @@ sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
   uint64_t a[2], b[2];
   scalar_words(key, UINT32_MAX, SL_RBRIDGE, at, a);
   scalar_words(key, UINT32_MAX, SL_RBRIDGE + ATTEMPT, at, b);
-  vd r = vd_sqrt(-2.0 * vlog(unit(vu_all(b[0])))), c, s;
-  vturn(vu_all(b[1]), &c, &s);
+  vu w[SIDE];
+  vd r[SIDE], c[SIDE], s[SIDE];
+  PAIR r[k] = unit(vu_all(b[0]));
+  PAIR w[k] = vu_all(b[1]);
+  vlog(r, r);
+  vturn(w, c, s);
   return (sl_lane_luck){.u = unit(vu_all(a[0]))[0],
                         .v = unit(vu_all(a[1]))[0],
-                        .z = r[0] * c[0]};
+                        .z = sqrt(-2.0 * r[0][0]) * c[0][0]};
 }
