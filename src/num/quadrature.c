@@ -97,20 +97,20 @@ static double node(const integrand *g, double t, double *x, double *from_a,
   double s = sinh(t), c = cosh(t);
   if (isinf(g->a) && isinf(g->b)) {
     *x = sinh(M_PI_2 * s);
-    *from_a = *from_b = INFINITY;
+    *from_a = *from_b = HUGE_VAL;
     return M_PI_2 * c * cosh(M_PI_2 * s);
   }
   if (isinf(g->b)) {
     double d = exp(M_PI_2 * s);
     *x = g->a + d;
     *from_a = d;
-    *from_b = INFINITY;
+    *from_b = HUGE_VAL;
     return M_PI_2 * c * d;
   }
   if (isinf(g->a)) {
     double d = exp(-M_PI_2 * s);
     *x = g->b - d;
-    *from_a = INFINITY;
+    *from_a = HUGE_VAL;
     *from_b = d;
     return M_PI_2 * c * d;
   }
@@ -228,8 +228,8 @@ static void place(const integrand *g, double u, double *x, double *from_a,
   bool both = isinf(g->a) && isinf(g->b), down = isinf(g->a) && !both;
   double side = both && u < 0 ? -1 : 1, v = fabs(u), d = (1 - v) / v;
   *x = both ? side * d : (down ? g->b - d : g->a + d);
-  *from_a = isinf(g->a) ? INFINITY : d;
-  *from_b = isinf(g->b) ? INFINITY : d;
+  *from_a = isinf(g->a) ? HUGE_VAL : d;
+  *from_b = isinf(g->b) ? HUGE_VAL : d;
   *w = 1 / (v * v);
 }
 
