@@ -3,24 +3,19 @@
 -- mpmath with 30 digits (noted where they stand).  MIT licence.
 local t = require "runner"
 local saddle = require "saddle"
-local exit = require "saddle.sde.exit_theory"
-local closed = require "saddle.sde.exit_closed"
 
-local T = saddle.tensor
+local T, sde = saddle.tensor, saddle.sde
+local exit, closed = sde.exit_theory, sde.exit_closed
 
 local function model(drift, diffusion, sense)
   return {dim = 1, sense = sense or "ito", drift = drift, diffusion = diffusion}
 end
 
 local function scalar(a, s, tau, rho)
-  return model(function(x) return a * x end, function(x)
-    return T.sqrt(s * s * x * x + 2 * rho * s * tau * x + tau * tau)
-  end)
+  return sde.saddle {a = a, sigma = s, tau = tau, rho = rho}
 end
 
-local function ou(a, tau)
-  return model(function(x) return a * x end, function() return tau end)
-end
+local function ou(a, tau) return sde.ou {a = a, tau = tau} end
 
 -- |got - want| <= tol |want|: relative, unlike t.near.
 local function close(got, want, tol, what)
@@ -158,6 +153,14 @@ t.test("two correlated noises are one effective noise", function()
   end)
   two.noises, two.correlation = 2, {{1, 0.5}, {0.5, 1}}
   close(exit(two, {radius = 1}):mean(0), 2.5824044694, 1e-10)
+  local form = sde.saddle {a = 0.3, sigma = 1, tau = 0.5, rho = 0.5,
+                           form = "two"}
+  close(exit(form, {radius = 1}):mean(0), 2.5824044694, 1e-10)
+  -- two equal noises, perfectly correlated or opposed at 0
+  two.correlation = {{1, 1}, {1, 1}}
+  two.diffusion = function() return {0.25, 0.25} end
+  close(exit(two, {radius = 1}):mean(0), exit(ou(0.3, 0.5), {radius = 1}):mean(0),
+    1e-13)
 end)
 
 -- ---- closed forms ---------------------------------------------------------------
@@ -295,6 +298,13 @@ t.test("kinks, jumps and steep potentials", function()
   end, function() return 1 end)
   close(exit(shifted, {lower = -0.7, upper = 1.3}):mean(0.3),
     (math.exp(2) - 3) / 2, 1e-12)
+  -- noise 0.1: 2 U / g^2 = 50 to climb; the other side 1e-172 (mpmath, 40
+  -- digits, Gauss-Legendre with running sums from both ends)
+  local cold = exit(model(function(x) return x - x ^ 3 end, function()
+    return 0.1
+  end), {lower = -2, upper = 0.5})
+  close(cold:mean(-1), 2.32120868567662209e22, 1e-13)
+  close(cold:probability(-1, "lower"), 4.08282329561e-172, 1e-11)
   -- noise 0.05 in the double well: 2 U / g^2 = 200 to climb, T = 3.2e87
   local well = exit(model(function(x) return x - x ^ 3 end, function()
     return 0.05

@@ -2,19 +2,16 @@
 -- laws, exit theory (docs/sde.md 3.4, 3.5) and each other.  MIT licence.
 local t = require "runner"
 local saddle = require "saddle"
-local exit = require "saddle.sde.exit_theory"
-local solve = require "saddle.sde.fokker_planck"
 
-local T = saddle.tensor
+local T, sde = saddle.tensor, saddle.sde
+local exit, solve = sde.exit_theory, sde.fokker_planck
 
 local function model(drift, diffusion, sense)
   return {dim = 1, sense = sense or "ito", drift = drift, diffusion = diffusion}
 end
 
 local function scalar(a, s, tau, rho)
-  return model(function(x) return a * x end, function(x)
-    return T.sqrt(s * s * x * x + 2 * rho * s * tau * x + tau * tau)
-  end)
+  return sde.saddle {a = a, sigma = s, tau = tau, rho = rho}
 end
 
 local function brown(s) return model(function() return 0 end, function() return s end) end
@@ -282,6 +279,22 @@ t.test("the same bits for one and two threads, and again", function()
   local b = run()
   core.system.set_threads(before)
   t.ok(a:equal(b))
+end)
+
+t.test("an interrupt keeps what there is", function()
+  local core = require "saddle.core"
+  local calls = 0
+  local m = model(function(x, time)
+    calls = calls + 1
+    if calls == 60 then core.system.interrupt() end
+    return x * time
+  end, function() return 1 end)
+  local r = solve(m, {lower = -1, upper = 1, x0 = 0, times = {0.01, 1},
+    dt = 1e-3})
+  t.eq(r.status, "interrupted")
+  t.eq(r.times, {0.01})
+  t.near(r.mass, 1, 1e-13)
+  t.ok(not core.system.interrupted())
 end)
 
 -- ---- arguments ------------------------------------------------------------------

@@ -404,8 +404,10 @@ end
 
 opt.class(Exit, "exit theory")
 
+local M = {}
+
 -- exit_theory(model, {lower =, upper =} or {radius =})
-return function(model, opts)
+function M.exit_theory(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
   local c = coefficients.new(model, WHERE)
@@ -415,3 +417,5 @@ return function(model, opts)
                        c = c, panels = p, data = data, cache = {},
                        length = data[6]:max()}, Exit)
 end
+
+return M

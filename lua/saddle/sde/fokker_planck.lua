@@ -303,8 +303,10 @@ local function stationary(grid, c, ends)
   return r
 end
 
--- new(model, options)
-local function new(model, opts)
+local M = {}
+
+-- fokker_planck(model, options): see OPTIONS and docs/manual.md
+function M.fokker_planck(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
   local ends = {boundary(o.boundary)}
@@ -321,4 +323,4 @@ local function new(model, opts)
   return evolve(grid, c, o, ends)
 end
 
-return new
+return M
