@@ -216,11 +216,14 @@ local function go(s, t, h, steps, method, tick)
   local done = 0
   while done < steps do
     local k = math.min(piece, steps - done)
-    if s.moving then rates(s, t + (done + 0.5) * h) end
-    advance(s, h, k, method)
+    local good, message = pcall(function()
+      if s.moving then rates(s, t + (done + 0.5) * h) end
+      advance(s, h, k, method)
+    end)
+    if system.interrupted(true) then return false end
+    if not good then error(message, 0) end
     done = done + k
     tick()
-    if system.interrupted(true) then return false end
   end
   return true
 end
