@@ -36,6 +36,10 @@ COIN_BELOW = 0.946625228982840
 FHN_A, FHN_B, FHN_EPS, FHN_I = 0.7, 0.8, 0.08, 0.5
 FHN_S, FHN_R, FHN_RHO = 0.3, 0.1, 0.6
 FHN_T, FHN_DT, FHN_TOLERANCE = 10.0, 1e-2, 1e-3
+FHN_EULER = ((0.6298433, 5.4e-4), (1.1315355, 1.6e-4), (1.5748997, 6.1e-4),
+             (1.3840776, 3.5e-4), (0.6784753, 6.3e-4))
+FHN_FINE = ((0.6312129, 1.1e-3), (1.1315537, 3.2e-4), (1.5734853, 1.2e-3),
+            (1.3840400, 7.0e-4), (0.6805517, 1.3e-3))  # by a quarter of the step
 
 
 class Way:
@@ -118,6 +122,21 @@ def coins_check(x):
     p = COIN_BELOW
     return max(errors(x <= 1, p, p * (1 - p)),
                errors(numpy.log(x), mean, variance))
+
+
+def fhn_drift(v, w):
+    """dv = (v - v^3/3 - w + I) dt + s sqrt(1 + v^2) dW1,
+    dw = eps (v + a - b w) dt + r v dW2, dW1 dW2 = rho dt, in Ito's sense."""
+    return v - v * v * v / 3 - w + FHN_I, FHN_EPS * (v + FHN_A - FHN_B * w)
+
+
+def fhn_check(v, w, moments):
+    """Of E v, E w, E v^2, E w^2, E v w; moments are pairs, those of many more
+    paths and their standard errors."""
+    import numpy
+    v, w = numpy.asarray(v).ravel(), numpy.asarray(w).ravel()
+    return max(errors(x, mean, spread=spread) for x, (mean, spread)
+               in zip((v, w, v * v, w * w, v * w), moments))
 
 
 def clock(run, times=1):
