@@ -236,18 +236,38 @@ void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out) {
   }
 }
 
+/* ---- single draws -------------------------------------------------------- */
+
+/* Two normals from the words of one block, by the vectors. */
+static void normal_pair(const uint64_t w[2], double out[2]) {
+  vu v[SIDE];
+  vd r[SIDE], x[SIDE], y[SIDE];
+  PAIR v[k] = vu_all(w[0]);
+  log_of(v, -2.0, r);
+  PAIR v[k] = vu_all(w[1]);
+  circle(v, x, y);
+  out[0] = sqrt(r[0][0]) * x[0][0];
+  out[1] = sqrt(r[0][0]) * y[0][0];
+}
+
 sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
   const uint64_t at = (lane & 0xffffffffu) | step << 32;
   uint64_t a[2], b[2];
+  double z[2];
   scalar_words(key, UINT32_MAX, SL_RBRIDGE, at, a);
   scalar_words(key, UINT32_MAX, SL_RBRIDGE + ATTEMPT, at, b);
-  vu w[SIDE];
-  vd r[SIDE], c[SIDE], s[SIDE];
-  PAIR r[k] = unit(vu_all(b[0]));
-  PAIR w[k] = vu_all(b[1]);
-  vlog(r, r);
-  vturn(w, c, s);
+  normal_pair(b, z);
   return (sl_lane_luck){.u = unit(vu_all(a[0]))[0],
                         .v = unit(vu_all(a[1]))[0],
-                        .z = sqrt(-2.0 * r[0][0]) * c[0][0]};
+                        .z = z[0]};
+}
+
+void sl_random_tree(uint64_t key, uint64_t lane, uint64_t node, int level,
+                    int j, double out[2]) {
+  const uint64_t at = (lane & 0xffffffffu) | node << 32;
+  const uint64_t stream =
+      (uint64_t)j + 64 * (uint64_t)level + ((node >> 32) << 14);
+  uint64_t w[2];
+  scalar_words(key, (uint32_t)stream, SL_RTREE, at, w);
+  normal_pair(w, out);
 }

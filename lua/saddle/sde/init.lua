@@ -8,7 +8,7 @@ local origin = {
   first_exit = "first_exit", exit_theory = "exit_theory",
   fokker_planck = "fokker_planck",
 }
-local whole = {scheme = "scheme"}
+local whole = {scheme = "scheme", exit_closed = "exit_closed"}
 
 return setmetatable({}, {__index = function(self, name)
   local value
