@@ -37,10 +37,11 @@ return function(o)
   local law = base.new {
     name = "ou_exit", params = p, support = {0, math.huge},
     core = base.make("ou_exit", p.a * scale, p.x0 / p.radius, 0, scale),
-    bound = bound, lazy = {mean = base.lazy.mean, mode = base.time_mode},
+    bound = bound, lazy = {mode = base.time_mode},
   }
   law.rates = law.core:rates() / scale
   law.moments = function(k) return base.time_moment(law, k) end
+  law.lazy.mean = function(self) return (self:moment(1)) end
   law.lazy.variance = function(self) return self:moment(2) - self.mean ^ 2 end
   return law
 end
