@@ -104,9 +104,8 @@ end)
 
 -- The area replaced by the half product: the order falls to 1/2.
 t.test("Milstein needs the true area where noises do not commute", function()
-  local milstein = scheme.get("milstein")
-  local naive = setmetatable({name = "naive", strong = 0.5, setup = function() end},
-    {__index = milstein})
+  local naive = scheme.with("milstein", {name = "naive", strong = 0.5,
+    setup = function() end})
   local r = measure {model = two, scheme = naive, steps = from_32}
   check(r, 0.5, "half product")
   r = measure {model = two, scheme = "milstein", steps = from_32}

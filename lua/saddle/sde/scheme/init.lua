@@ -55,6 +55,16 @@ function M.get(name)
   return require("saddle.sde.scheme." .. name)
 end
 
+-- with(name, fields) -> the scheme with some of its fields changed, to be given
+-- in place of a name: with("theta", {theta = 1}).
+function M.with(name, fields)
+  local row = setmetatable({}, {__index = M.get(name)})
+  for key, v in pairs(fields) do
+    row[key] = v
+  end
+  return row
+end
+
 -- ---- what fits ------------------------------------------------------------------
 
 local function has(list, word)
