@@ -357,7 +357,7 @@ t.test("what a result holds, as text and as a figure", function()
   local script = file:read("a")
   file:close()
   os.remove(name)
-  t.ok(script:find("logscale x") and script:find("order 1.5"))
+  t.ok(script:find("logscale x") and script:find("strong order 1.5"))
   -- the same seed, the same bits
   local again = measure {model = kp, scheme = "sriw1", x0 = 0.1,
     steps = {8, 16, 32}, paths = 1000}

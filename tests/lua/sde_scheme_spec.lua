@@ -532,6 +532,20 @@ t.test("SRA1 reads the time of an additive noise", function()
       + late * (dw - i10 / h) + early * i10 / h, 1e-14)
 end)
 
+t.test("docs/howto-scheme.md: the scheme it adds, and what it prints", function()
+  local file = assert(io.open("docs/howto-scheme.md"))
+  local text = file:read("a")
+  file:close()
+  local code, printed = {}, {}
+  for block in text:gmatch("```lua\n(.-)```") do code[#code + 1] = block end
+  t.eq(#code, 2)
+  local env = setmetatable({print = function(v)
+    printed[#printed + 1] = tostring(v)
+  end}, {__index = _G})
+  assert(load(table.concat(code), "=howto", "t", env))()
+  t.eq(printed, {"true"})
+end)
+
 t.test("Langevin motion's bad input", function()
   t.fails(function() sde.langevin {temperature = 1} end, "either potential")
   t.fails(function()

@@ -61,18 +61,18 @@ function M.text(r)
   return table.concat(lines, "\n")
 end
 
--- A line of the given order through the last point.
-local function guide(fig, r, part)
+-- A line of the stated order just below the points.
+local function guide(fig, r, part, what)
   if not part.order or part.order == math.huge then
     return
   end
-  local last = part.errors[#part.errors]
+  local last = 0.6 * part.errors[#part.errors]
   local ys = {}
   for i, h in ipairs(r.h) do
     ys[i] = last * (h / r.h[#r.h]) ^ part.order
   end
-  fig:line(r.h, ys, {style = "dash", color = "gray",
-    label = ("order %g"):format(part.order)})
+  fig:line(r.h, ys, {style = "dash", color = "gray", width = 1,
+    label = ("%s order %g"):format(what, part.order)})
 end
 
 function M.figure(r)
@@ -82,7 +82,7 @@ function M.figure(r)
   for _, what in ipairs {"strong", "weak"} do
     local part = r[what]
     if part then
-      guide(fig, r, part)
+      guide(fig, r, part, what)
       fig:line(r.h, part.errors, {marker = "circle",
         label = ("%s, slope %.2f"):format(what, part.slope)})
     end
