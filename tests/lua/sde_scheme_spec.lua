@@ -488,6 +488,39 @@ t.test("Euler-Maruyama's stationary variances (docs/sde.md 3.7)", function()
     tau ^ 2 / (-2 * a - sigma ^ 2 - a ^ 2 * h), 1e-13)
 end)
 
+-- The worked values of docs/sde.md 3.7, all their digits (the last may be cut, not
+-- rounded); one of them to more digits by quadrature in 20 digits.
+t.test("tails of discrete steps", function()
+  local hs = {0.01, 0.05, 0.1, 0.2}
+  for _, row in ipairs {
+    {-0.5, "normal", 1e-5, {1.99749, 1.98716, 1.97346, 1.94207}},
+    {-2, "normal", 1e-4, {5.0203, 5.1063, 5.2205, 5.4500}},
+    {-2, "sign", 1e-4, {5.0637, 5.4149, 6.2554}},
+    {-2, "sign", 1e-2, {nil, nil, nil, 15.03}},
+  } do
+    for i, h in ipairs(hs) do
+      local expected = row[4][i]
+      if expected then
+        local k = sde.tail_exponent {a = row[1], sigma = 1, dt = h,
+                                     noise = row[2]}
+        t.ok(math.abs(k - expected) <= row[3], ("%g, expected %g"):format(k,
+          expected))
+      end
+    end
+  end
+  t.near(sde.tail_exponent {a = -0.5, sigma = 1, dt = 0.2}, 1.94207688128417,
+    1e-11)
+  -- small steps: 1 - 2a/sigma^2; large noise of the coin: no law, no tail
+  t.near(sde.tail_exponent {a = 0.1, sigma = 1, dt = 1e-5}, 0.8, 1e-5)
+  t.eq(sde.tail_exponent {a = -2, sigma = 1, dt = 0.3, noise = "sign"},
+    math.huge)
+  local k, why = sde.tail_exponent {a = 1, sigma = 1, dt = 0.01}
+  t.eq(k, nil)
+  t.ok(why:find("not negative"))
+  t.fails(function() sde.tail_exponent {a = 1, sigma = 1, dt = 0} end,
+    "dt: expected a number > 0, got 0")
+end)
+
 -- ---- others ----------------------------------------------------------------------------
 
 t.test("tamed Euler survives where Euler does not", function()
