@@ -370,6 +370,33 @@ t.test("the step is descent on the samples, about their critical point",
     + math.log(1.2)) / 4 / 0.1, 1e-13)
 end)
 
+-- The steps' own law over n steps: mean (1 + lr a)^n x0, and second moment by
+-- one step's recursion; four standard errors.
+t.test("descent over march", function()
+  local s = sde.from_sgd {h = H, b = B, lr = 0.02}
+  local n, paths = 50, 20000
+  for _, d in ipairs {s, s:psgd {tau = 0.5}} do
+    local p = d.params
+    local mean, second = 1, 1
+    for _ = 1, n do
+      second = second * ((1 + d.lr * p.a) ^ 2 + d.lr * p.sigma ^ 2)
+        + 2 * d.lr * p.rho * p.sigma * p.tau * mean + d.lr * p.tau ^ 2
+      mean = mean * (1 + d.lr * p.a)
+    end
+    local x = saddle.march(d.step, T.ones {paths}, n,
+      {noise = d.noise, seed = 1, dt = d.lr}).state
+    local square = x * x
+    t.ok(math.abs(x:mean() - mean) < 4 * x:std() / math.sqrt(paths))
+    t.ok(math.abs(square:mean() - second) < 4 * square:std() / math.sqrt(paths))
+  end
+  local v = s:svrg {landmark = 0.5, every = 5}
+  local state = saddle.march(v.step, v.start(T.ones {paths}), n,
+    {noise = v.noise, seed = 1, dt = v.lr}).state
+  t.ok(math.abs(state.x:mean() - (1 + s.lr * s.a) ^ n)
+    < 4 * state.x:std() / math.sqrt(paths))
+  t.eq(state.landmark, state.x)
+end)
+
 t.test("larger batches and smaller steps: sigma^2 as lr/B", function()
   local s = sde.from_sgd {h = H, b = B, lr = 0.1}
   local small = sde.from_sgd {h = H, b = B, lr = 0.1, batch = 16}

@@ -403,6 +403,63 @@ t.test("Lamperti: the moments; no overflow far out", function()
   t.ok(p.from(y):item() < math.huge and p.from(y):item() > 1e200)
 end)
 
+-- Over march every scheme has the moments of the model: four standard errors,
+-- and the weak error of order h (below 0.03 for steps of 0.05 here).
+t.test("every scheme over march", function()
+  local p = {a = -0.3, sigma = 0.5, tau = 0.4, rho = -0.6}
+  local plain = sde.saddle(p)
+  p.form = "two"
+  for _, m in ipairs {plain, sde.saddle(p), sde.gbm {a = 0.2, sigma = 0.3},
+                      sde.ou {a = -1, tau = 0.5, mean = 0.3}} do
+    local mean, _, second = m:moments(1, 1)
+    for _, name in ipairs(scheme.fitting(m)) do
+      local ens = sde.simulate(m, {x0 = 1, t = 1, dt = 0.05, paths = 20000,
+                                   seed = 2, scheme = name})
+      t.eq(ens.bad, 0)
+      check_moments(ens.x, mean, second, 0.03)
+    end
+  end
+end)
+
+t.test("several dimensions and Langevin motion over march", function()
+  local function drift(x) return {x[2] - x[1], -x[1]} end
+  local linear = user(drift, function(x) return 0.3 * x + 0.2 end,
+    {dim = 2, correlation = -0.7})
+  local crossed = user(drift, function(x)
+    return {{0.3 * x[2], 0.2}, {0.1, 0.2 * x[1]}}
+  end, {dim = 2})
+  -- means: the linear equation's, by many Euler steps
+  local m1, m2 = 1.0, 0.5
+  for _ = 1, 20000 do
+    m1, m2 = m1 + (m2 - m1) / 20000, m2 - m1 / 20000
+  end
+  for _, m in ipairs {linear, crossed} do
+    for _, name in ipairs(scheme.fitting(m)) do
+      local x = sde.simulate(m, {x0 = {1, 0.5}, t = 1, dt = 0.05, paths = 10000,
+                                 seed = 2, scheme = name}).x
+      for i, mean in ipairs {m1, m2} do
+        local v = x(":", i)
+        t.ok(math.abs(v:mean() - mean) < 4 * v:std() / 100 + 0.03,
+          name .. " on element " .. i)
+      end
+    end
+  end
+  local function spring(x) return x * x end
+  for _, friction in ipairs {0, 1} do
+    local under = friction > 0
+    local m = sde.langevin {potential = spring, temperature = 0.5,
+                            friction = under and friction or nil}
+    for _, name in ipairs(scheme.fitting(m)) do
+      local x = sde.simulate(m, {x0 = under and {0, 0} or 0, t = 12, dt = 0.05,
+        paths = 10000, seed = 3, scheme = name}).x
+      if under then x = x(":", 1) end
+      -- T/k = 0.25; Euler-Maruyama's own bias with friction is 15 percent
+      t.ok(math.abs((x * x):mean() - 0.25) < 0.25 * 4 * math.sqrt(2) / 100
+        + (under and 0.05 or 0.03), name)
+    end
+  end
+end)
+
 -- ---- stationary laws of linear steps --------------------------------------------------
 
 -- Covariance P of s' = A s + n xi in the limit: P = A P A' + n n', by doubling.

@@ -269,15 +269,22 @@ local function order(v)
   return v == nil and "-" or v == math.huge and "exact" or ("%g"):format(v)
 end
 
+local LINE = "%-20s %-6s %-6s %-12s %-37s %s"
+
+local function right_for(row)
+  return row.what or has(row.noise, "general") and "all noise"
+    or table.concat(row.noise, ", ") .. " noise"
+end
+
 -- The table of all schemes as text; print(sde.scheme) shows it.
 function M.text()
-  local lines = {("%-20s %-6s %-6s %-12s %-36s %s"):format("scheme", "strong",
-    "weak", "sense", "noise", "source")}
+  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for",
+    "source")}
   for _, name in ipairs(NAMES) do
     local row = M.get(name)
-    lines[#lines + 1] = ("%-20s %-6s %-6s %-12s %-36s %s"):format(name,
-      order(row.strong), order(row.weak), row.sense or "-",
-      row.what or table.concat(row.noise, " "), row.source)
+    lines[#lines + 1] = LINE:format(name, order(row.strong), order(row.weak),
+      row.sense, right_for(row),
+      row.source .. (row.note and " (" .. row.note .. ")" or ""))
   end
   return table.concat(lines, "\n")
 end
