@@ -364,6 +364,15 @@ t.test("what a result holds, as text and as a figure", function()
   t.eq(again.errors, r.errors)
 end)
 
+t.test("steps at which paths explode do not hide the others' slope", function()
+  local m = sde.model {sense = "ito", drift = function(x) return -20 * x ^ 3 end,
+                       diffusion = function(x) return x end}
+  local r = measure {model = m, scheme = "em", x0 = 2, paths = 1000,
+                     steps = {8, 16, 1024, 2048, 4096}}
+  t.ok(not (r.errors[1] < math.huge))
+  check(r, 0.5, "finite levels")
+end)
+
 t.test("the harness's bad input", function()
   t.fails(function() measure {scheme = "em"} end, "model is missing")
   t.fails(function() measure {model = kp, steps = {8, 12}} end,

@@ -261,6 +261,20 @@ t.test("moments of the saddle model", function()
   t.eq(flat, {1.0, 12.0, 13.0})
 end)
 
+-- Anchors of docs/sde.md 3.2 and 3.4, 3.5.
+t.test("models know their stationary law and exit times", function()
+  local m = sde.saddle {a = -0.5, sigma = 1, tau = 1, rho = 0.5}
+  t.near(m:stationary():cdf(4), 0.98079240413703, 1e-12)
+  t.eq(sde.saddle {a = 1, sigma = 1, tau = 1}:stationary().exists, false)
+  local ou = sde.ou {a = -2, tau = 1.2, mean = 0.7}
+  local mean, var = ou:moments(5, 40)
+  t.near({ou:stationary().mean, ou:stationary().variance}, {mean, var}, 1e-12)
+  m = sde.saddle {a = 0.3, sigma = 1, tau = 0.1}
+  t.near(m:exit {radius = 1}:mean(0), 12.8752405108, 1e-10)
+  t.near(sde.ou {a = 1, tau = 0.1}:exit {radius = 1}:mean(0), 3.28182103499198,
+    1e-11)
+end)
+
 -- y = to(x): unit noise, y' s = 1, and Ito's drift b y' + s^2 y''/2.
 t.test("the Lamperti coordinate has unit noise and the drift it says", function()
   for _, p in ipairs {{0.3, 0.5, 0.4, -0.6}, {-1, 2, 1, 0.95}, {0, 1, 1, 0}} do

@@ -2,12 +2,16 @@
 -- MIT licence.
 local M = {}
 
--- Slope of log e over log h by least squares.
+-- Slope of log e over log h by least squares, where e is finite and not 0: at
+-- coarse steps paths may have exploded.
 local function slope(h, e)
-  local n, sx, sy, sxx, sxy = #h, 0, 0, 0, 0
-  for i = 1, n do
-    local x, y = math.log(h[i]), math.log(e[i])
-    sx, sy, sxx, sxy = sx + x, sy + y, sxx + x * x, sxy + x * y
+  local n, sx, sy, sxx, sxy = 0, 0, 0, 0, 0
+  for i = 1, #h do
+    if e[i] > 0 and e[i] < math.huge then
+      local x, y = math.log(h[i]), math.log(e[i])
+      n, sx, sy = n + 1, sx + x, sy + y
+      sxx, sxy = sxx + x * x, sxy + x * y
+    end
   end
   return (n * sxy - sx * sy) / (n * sxx - sx * sx)
 end

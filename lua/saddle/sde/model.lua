@@ -197,7 +197,7 @@ local function mixed_columns(m, x, t)
     local sum
     for i = k, m.noises do
       if m.mix[i][k] ~= 0 then
-        local term = m.mix[i][k] * g[i]
+        local term = m.mix[i][k] == 1 and g[i] or m.mix[i][k] * g[i]
         sum = sum and sum + term or term
       end
     end
@@ -297,7 +297,7 @@ end
 
 -- exit_theory of this model: how long it stays in an interval.
 function Model:exit(opts)
-  return require "saddle.sde.exit_theory".new(self, opts)
+  return require "saddle.sde.exit_theory".exit_theory(self, opts)
 end
 
 -- Both forms as text; for built-in models as formulas.
