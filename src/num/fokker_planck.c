@@ -201,9 +201,9 @@ sl_status sl_fp_run(const sl_fp *fp, double *m, double h, sl_int steps,
     } else {
       trbdf2(fp, &f, m, next, out);
     }
-    settle(m, n, total - out[0] - out[1]);
     status = sl_poll(err, "fokker_planck");
   }
+  settle(m, n, total - out[0] - out[1]);
   sl_free(block);
   return status;
 }

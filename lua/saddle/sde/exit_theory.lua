@@ -418,4 +418,6 @@ function M.exit_theory(model, opts)
                        length = data[6]:max()}, Exit)
 end
 
+M.new = M.exit_theory -- for model:exit(opts)
+
 return M

@@ -5,7 +5,8 @@ local origin = {
   double_well = "models", kloeden_platen = "models", langevin = "langevin",
   from_sgd = "sgd", tail_exponent = "tail",
   convergence = "convergence", simulate = "simulate",
-  first_exit = "first_exit",
+  first_exit = "first_exit", exit_theory = "exit_theory",
+  fokker_planck = "fokker_planck",
 }
 local whole = {scheme = "scheme", exit_closed = "exit_closed"}
 

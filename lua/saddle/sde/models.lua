@@ -132,11 +132,6 @@ local function describe_saddle(m, form)
     end
   end
   m.moments = saddle_moments
-  -- The law paths settle in: law.exists says whether there is one, law.why not.
-  function m.stationary()
-    return require "saddle.law".saddle {a = p.a, sigma = p.sigma, tau = p.tau,
-                                        rho = p.rho}
-  end
   return m
 end
 
@@ -214,13 +209,6 @@ function M.ou(spec)
     local e = mean + (x0 - mean) * math.exp(a * t)
     local var = tau ^ 2 * phi(2 * a, t)
     return e, var, var + e ^ 2
-  end
-  function m.stationary()
-    local law = require "saddle.law"
-    if a < 0 and tau > 0 then
-      return law.normal {mean = mean, sd = tau / math.sqrt(-2 * a)}
-    end
-    return law.saddle {a = a, sigma = 0, tau = tau, rho = 0}
   end
   return m
 end
