@@ -1,0 +1,185 @@
+-- report.lua: how a script that reproduces a result of the literature reports.
+--   local r = report.start{source =, question =, expected =, time =}
+--   r.quick, r.out              from the command line: --quick, --out DIR
+--   r:check, r:within, r:ok     our code against theory; a failure makes the
+--                               script fail
+--   r:claim, r:erratum          the source against what was measured; never a
+--                               failure, whatever the verdict
+--   r:figure(fig, name)         saves a figure into r.out
+--   r:finish()                  the totals; leaves with an error if a check
+--                               failed
+-- MIT licence.
+local core = require "saddle.core"
+local opt = require "saddle.opt"
+
+local M = {}
+local Report = {}
+Report.__index = Report
+Report.__name = "saddle.report"
+
+local WIDTH = 78 -- of printed text
+local BARS = 4 -- standard errors that a sampled check may be off
+
+-- Text broken at blanks into lines that begin with `head`, then with `indent`.
+local function wrap(text, head, indent)
+  local lines, line, bare = {}, head, true
+  for word in text:gmatch("%S+") do
+    local blank = not bare and " " or ""
+    if not bare and (utf8.len(line) or #line) + 1
+        + (utf8.len(word) or #word) > WIDTH then
+      lines[#lines + 1] = line
+      line, blank = indent, ""
+    end
+    line, bare = line .. blank .. word, false
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+local function number(v)
+  if type(v) ~= "number" then v = tonumber(tostring(v)) or v:item() end
+  return v
+end
+
+local function short(v) return ("%.10g"):format(v) end
+
+-- start{source =, question =, expected =, time =, args = arg}: what the script
+-- is about, printed at once.
+function M.start(opts)
+  opts = opt.check(opts, {source = "", question = "", expected = "",
+                          time = "", args = arg or {}}, "report.start")
+  local self = setmetatable({quick = false, out = "build/figures",
+    passed = 0, failed = 0, claims = 0, clock = core.system.clock()}, Report)
+  local list, i = opts.args, 1
+  while i <= #list do
+    if list[i] == "--quick" then
+      self.quick = true
+    elseif list[i] == "--out" and list[i + 1] then
+      self.out, i = list[i + 1], i + 1
+    else
+      core.fail(("%s: unknown argument '%s' (known: --quick, --out DIR)")
+                :format(list[0] or "script", opt.show(list[i])))
+    end
+    i = i + 1
+  end
+  for _, key in ipairs{"source", "question", "expected"} do
+    print(wrap(opts[key], ("%-10s"):format(key .. ":"), (" "):rep(10)))
+  end
+  if opts.time ~= "" then
+    print(("%-10s%s on two cores%s"):format("time:", opts.time,
+          self.quick and " (this is the quick form)" or ""))
+  end
+  return self
+end
+
+-- note(text, ...): a formatted line between the others.
+function Report:note(text, ...)
+  print(select("#", ...) > 0 and text:format(...) or text)
+  return self
+end
+
+local function verdict(self, name, good, detail)
+  local key = good and "passed" or "failed"
+  self[key] = self[key] + 1
+  print(("check  %-4s  %s: %s"):format(good and "ok" or "FAIL", name, detail))
+  return good
+end
+
+-- check(name, got, want, tolerance): |got - want| at most the tolerance.
+function Report:check(name, got, want, tolerance)
+  got, want = number(got), number(want)
+  return verdict(self, name, math.abs(got - want) <= tolerance,
+    ("%s, expected %s, tolerance %.2g"):format(short(got), short(want),
+                                               tolerance))
+end
+
+-- within(name, got, want, se): off by at most four standard errors.
+function Report:within(name, got, want, se)
+  got, want, se = number(got), number(want), number(se)
+  return verdict(self, name, math.abs(got - want) <= BARS * se,
+    ("%s ± %.2g, expected %s (%.1f s.e.)"):format(short(got), se, short(want),
+      math.abs(got - want) / se))
+end
+
+-- ok(name, condition, detail)
+function Report:ok(name, condition, detail)
+  return verdict(self, name, condition and true or false,
+                 detail or (condition and "yes" or "no"))
+end
+
+local verdicts = {[true] = "reproduced", [false] = "not reproduced"}
+
+-- claim(says, measured, verdict): what the source says; what we measured, with
+-- its error bar; true, false, or nil for undecided.
+function Report:claim(says, measured, holds)
+  self.claims = self.claims + 1
+  print(wrap(says, "claim  says: ", (" "):rep(13)))
+  print(wrap(measured, "   measured: ", (" "):rep(13)))
+  print("    verdict: " .. (verdicts[holds] or "undecided"))
+  return self
+end
+
+-- erratum(text): what the source has wrong or leaves out; stands under the
+-- claim that it belongs to.
+function Report:erratum(text)
+  print(wrap(text, "    erratum: ", (" "):rep(13)))
+  return self
+end
+
+-- figure(fig, name): <out>/<name>.svg
+function Report:figure(fig, name)
+  os.execute("mkdir -p '" .. self.out:gsub("'", "'\\''") .. "'")
+  fig:save(self.out .. "/" .. name .. ".svg")
+  print(("figure: %s.svg"):format(name))
+  return self
+end
+
+-- finish(): totals and time; the process ends with an error if a check failed.
+function Report:finish()
+  print(("%d checks passed, %d failed; %d claims; %.1f s"):format(self.passed,
+    self.failed, self.claims, core.system.clock() - self.clock))
+  if self.failed > 0 then os.exit(false, true) end
+end
+
+-- mean(x): mean and its standard error, of independent samples x [n].
+function M.mean(x)
+  local mean = x:mean()
+  local sd = (x - mean):norm() / math.sqrt(x:numel() - 1)
+  return mean, sd / math.sqrt(x:numel())
+end
+
+-- share(mask): the share of samples that a mask [n] holds for, and its
+-- standard error; `p`, when known, gives the exact one.
+function M.share(mask, p)
+  local n, got = mask:numel(), mask:to("f64"):mean()
+  p = p or got
+  return got, math.sqrt(p * (1 - p) / n)
+end
+
+-- slope(xs, ys): least squares: slope and its standard error, and intercept.
+function M.slope(xs, ys)
+  local n, mx, my = #xs, 0, 0
+  for i = 1, n do mx, my = mx + xs[i] / n, my + ys[i] / n end
+  local xx, xy = 0, 0
+  for i = 1, n do
+    xx = xx + (xs[i] - mx)^2
+    xy = xy + (xs[i] - mx) * (ys[i] - my)
+  end
+  local slope, rest = xy / xx, 0
+  for i = 1, n do rest = rest + (ys[i] - my - slope * (xs[i] - mx))^2 end
+  return slope, math.sqrt(rest / math.max(n - 2, 1) / xx), my - slope * mx
+end
+
+-- pm(value, se): "1.2345 ± 0.0052": two digits of the error.
+function M.pm(value, se)
+  if not (se > 0) or se > 1e5 or se < 1e-9 then
+    return ("%.6g ± %.2g"):format(value, se)
+  end
+  local places = math.max(0, 1 - math.floor(math.log(se, 10)))
+  local form = ("%%.%df ± %%.%df"):format(places, places)
+  return form:format(value, se)
+end
+
+opt.class(Report, "report")
+
+return M
