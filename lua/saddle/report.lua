@@ -170,6 +170,49 @@ function M.slope(xs, ys)
   return slope, math.sqrt(rest / math.max(n - 2, 1) / xx), my - slope * mx
 end
 
+local function sinh(x) return 0.5 * (math.exp(x) - math.exp(-x)) end
+local function cosh(x) return 0.5 * (math.exp(x) + math.exp(-x)) end
+
+-- Integral of f over (a, b) by the tanh-sinh rule, whose points crowd at both
+-- ends: a logarithm's pole there costs no digits. Takahasi & Mori 1974.
+local function tanh_sinh(f, a, b)
+  local sum, h = 0, 1 / 32
+  for k = -4 * 32, 4 * 32 do
+    local t = k * h
+    local u = 0.5 * math.pi * sinh(t)
+    local near = 1 / (1 + math.exp(2 * math.abs(u))) -- distance to the end
+    local x = u < 0 and a + (b - a) * near or b - (b - a) * near
+    local weight = 0.25 * math.pi * cosh(t) / cosh(u)^2
+    if weight > 0 and x > a and x < b then sum = sum + weight * f(x) end
+  end
+  return sum * h * (b - a)
+end
+
+-- expect(f, poles): E f(Z) of a standard normal Z by quadrature; f may have
+-- logarithmic poles at the given points.
+function M.expect(f, poles)
+  local ends = {-12, 12}
+  for _, p in ipairs(poles or {}) do
+    if p > -12 and p < 12 then ends[#ends + 1] = p end
+  end
+  table.sort(ends)
+  local sum, function_of = 0, function(z)
+    return f(z) * math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+  end
+  for i = 2, #ends do sum = sum + tanh_sinh(function_of, ends[i - 1], ends[i]) end
+  return sum
+end
+
+-- root(f, a, b): where f changes its sign, by bisection.
+function M.root(f, a, b)
+  local left = f(a) < 0
+  for _ = 1, 60 do
+    local m = 0.5 * (a + b)
+    if (f(m) < 0) == left then a = m else b = m end
+  end
+  return 0.5 * (a + b)
+end
+
 -- pm(value, se): "1.2345 ± 0.0052": two digits of the error.
 function M.pm(value, se)
   if not (se > 0) or se > 1e5 or se < 1e-9 then
