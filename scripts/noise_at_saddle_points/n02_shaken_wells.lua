@@ -148,7 +148,7 @@ end
 left:scatter({0}, {0}, {marker = "cross", color = "black", size = 1.6})
 
 local middle = fig:panel(2)
-middle:set{xlabel = "sd / b", ylabel = "share of steps at the saddle", legend = "top left",
+middle:set{xlabel = "sd / b", ylabel = "share of steps at the saddle", legend = "bottom right",
            yrange = {0, 1.02}}
 for i, curve in ipairs(curves) do
   middle:line(sds, curve[2], {label = ("lr b² = %g"):format(curve[1]), marker = "circle",
