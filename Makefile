@@ -62,7 +62,7 @@ objects: $(CORE) $(BIND) $(APP)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-test: all style packed suites ## C suites, Lua specs, the module in stock Lua, examples, reproductions
+test: all style packed suites ## C suites, Lua specs, examples, reproductions
 	$(SADDLE) tests/lua/run.lua
 	$(MODULE_ENV) lua5.4 tests/lua/run.lua module opt tensor methods inplace traced_methods
 	$(SADDLE) scripts/examples.lua $(B)/examples

@@ -5,12 +5,16 @@ local T, plot, report = saddle.tensor, saddle.plot, saddle.report
 
 local r = report.start{
   source = "Noise at saddle points, 'How should we escape saddle points', the SVRG figure",
-  question = "How large a minibatch, how small a learning rate, lets descent leave an attractive saddle, "
+  question = "How large a minibatch, how small a learning rate, lets descent leave an "
+    .. "attractive saddle, "
     .. "and how fast does SVRG leave?",
-  expected = "On the equation dx = a x dt + s x dW: minibatch factor > s^2/2a, learning rate < 2a/s^2. "
-    .. "Discrete descent: E ln|1 + lr (a + s xi)| = 0, for coin flips lr = 2a/(s^2 - a^2); normal noise "
+  expected = "On the equation dx = a x dt + s x dW: minibatch factor > s^2/2a, learning "
+    .. "rate < 2a/s^2. "
+    .. "Discrete descent: E ln|1 + lr (a + s xi)| = 0, for coin flips lr = 2a/(s^2 - "
+    .. "a^2); normal noise "
     .. "turns earlier, and never for a > 0.328 s. SVRG: "
-    .. "ln x~ grows by E ln(1 + Y), Y ~ InvGamma(1 - 2a/s^2, 2a/s^2), an epoch: 1.8038 at a = 1, s = 2",
+    .. "ln x~ grows by E ln(1 + Y), Y ~ InvGamma(1 - 2a/s^2, 2a/s^2), an epoch: 1.8038 "
+    .. "at a = 1, s = 2",
   time = "10 s; --quick 2 s",
 }
 local A, S = 0.2, 1 -- s^2/2a = 2.5; for SVRG 1 and 2, as in the text's figure
@@ -50,7 +54,8 @@ r:claim("for minibatches larger by more than s^2/2a we expect to escape",
 
 local root_gauss, root_over = report.root(gaussian, 0.2, 0.6), report.root(gaussian, 0.9, 1.5)
 local root_coins = report.root(coins, 0.2, 0.6)
-r:check("learning rate where coin flips turn, 2a/(s^2 - a^2)", root_coins, 2 * A / (S^2 - A^2), 1e-12)
+r:check("learning rate where coin flips turn, 2a/(s^2 - "
+  .. "a^2)", root_coins, 2 * A / (S^2 - A^2), 1e-12)
 r:check("  at a = 1, s = 2", report.root(function(lr)
   return math.log(math.abs((1 + 3 * lr) * (1 - lr)))
 end, 0.5, 0.9), 2 / 3, 1e-12)
@@ -82,8 +87,10 @@ r:claim("for learning rates below 2a/s^2 stochastic gradient descent should esca
   ("at a = 0.2, s = 1: coin flips escape below %.4f, normal noise below %.4f and above %.3f; "
   .. "2a/s^2 = %.4f"):format(root_coins, root_gauss, root_over, 2 * A / S^2),
   root_gauss >= 2 * A / S^2 and root_coins >= 2 * A / S^2)
-r:erratum("2a/s^2 is the equation's; a discrete step has E ln|1 + lr (a + s xi)| = 0: coin flips allow "
-  .. "more, 2a/(s^2 - a^2), normal noise less; large steps overshoot and escape, and with normal noise "
+r:erratum("2a/s^2 is the equation's; a discrete step has E ln|1 + lr (a + s xi)| = 0: "
+  .. "coin flips allow "
+  .. "more, 2a/(s^2 - a^2), normal noise less; large steps overshoot and escape, and "
+  .. "with normal noise "
   .. "and a > 0.328 s (the text's a = 1, s = 2, say) no learning rate is attracted at all")
 
 -- Per-sample quadratics h_i x^2/2 of a data set, minibatches drawn from it.
@@ -101,7 +108,8 @@ for i, b in ipairs(batches) do
   law[i] = gaussian(LR, sd / b^0.5)
 end
 -- For minibatches of one the data set itself is the law.
-r:within("minibatch 1: the sum over the samples", measured[1], (1 - LR * h):abs():log():mean(), bars[1])
+r:within("minibatch 1: the sum over the "
+  .. "samples", measured[1], (1 - LR * h):abs():log():mean(), bars[1])
 local turn = report.root(function(b) return gaussian(LR, S / b^0.5) end, 1, 8)
 r:check("minibatch 16 against normal noise (its mean is nearly normal)", measured[8], law[8],
         4 * bars[8] + 2e-3)
@@ -116,11 +124,13 @@ for k = 1, STEPS do
   if k % 10 == 0 then mean_ln[#mean_ln + 1], sums[#sums + 1] = x:mean(), sum end
 end
 local annealed, annealed_se = report.mean(x)
-r:within("ln|x_1000| of annealed descent against the sum of its rates", annealed, sum, annealed_se)
+r:within("ln|x_1000| of annealed descent against the sum of its "
+  .. "rates", annealed, sum, annealed_se)
 local out = report.share(x:gt(0))
 local lowest = math.min(table.unpack(sums))
 r:claim("annealing the learning rate we almost surely escape",
-  ("lr = 0.8 / (1 + k/40): the mean of ln|x| sinks to %.2f and is at %s after 1000 steps, where %.1f %% "
+  ("lr = 0.8 / (1 + k/40): the mean of ln|x| sinks to %.2f and is at %s after 1000 "
+    .. "steps, where %.1f %% "
   .. "are beyond |x_0|")
   :format(lowest, report.pm(annealed, annealed_se), 100 * out), sum > 0)
 
@@ -158,8 +168,10 @@ r:claim("with probability 1 the next landmark is further from the saddle",
 r:claim("SVRG escapes no slower than geometrically, at a rate proportional to 2a/s^2 = 0.5",
   ("ln x~ grows by %s an epoch, exactly %.4f; geometric, but not that rate"):format(
   report.pm(long, long_se), exact), false)
-r:erratum("the rate of a converged epoch is E ln(1 + Y), which is not proportional to 2a/s^2 (right "
-  .. "panel); the mean E x_T = e^{aT} x~ of a finite epoch has no limit, since 2a > 0 makes E Y infinite")
+r:erratum("the rate of a converged epoch is E ln(1 + Y), which is not proportional to "
+  .. "2a/s^2 (right "
+  .. "panel); the mean E x_T = e^{aT} x~ of a finite epoch has no limit, since 2a > 0 "
+  .. "makes E Y infinite")
 
 -- Against 2a/s^2 = c: Y ~ InvGamma(1 - c, c) = c/G. E ln(1 + c/G) with G = e^v.
 local function svrg_rate(c)
@@ -194,7 +206,8 @@ left:line(lrs, c, {label = "coin flips"}):hline(0)
 left:scatter({2 * A / S^2}, {0}, {color = 1, marker = "square", size = 1.3})
 left:scatter({root_gauss}, {0}, {color = 2, marker = "square", size = 1.3})
 left:scatter({root_coins}, {0}, {color = 3, marker = "square", size = 1.3})
-middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| a step", legend = "bottom right",
+middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| a "
+  .. "step", legend = "bottom right",
            title = "learning rate 0.8"}
 middle:errorbar(batches, measured, bars, {label = "data set", color = "black"})
 local bs, bl, be = {}, {}, {}
@@ -202,7 +215,8 @@ for k = 1, 61 do
   bs[k] = 1 + (k - 1) / 4
   bl[k], be[k] = gaussian(LR, S / bs[k]^0.5), sde(LR, S / bs[k]^0.5)
 end
-middle:line(bs, bl, {label = "normal noise", color = 2}):line(bs, be, {label = "equation", color = 1})
+middle:line(bs, bl, {label = "normal "
+  .. "noise", color = 2}):line(bs, be, {label = "equation", color = 1})
 middle:hline(0)
 right:set{xlabel = "step", ylabel = "mean of ln|x|", legend = "top left", title = "annealed"}
 right:line(T.arange(0, STEPS, 10), mean_ln, {label = "0.8 / (1 + k/40)"})
@@ -214,9 +228,11 @@ r:figure(fig, "n08_rates")
 
 fig = plot.figure{panels = {1, 3}, size = {7, 2.7}}
 left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-left:set{xlabel = "x after a long epoch", ylabel = "density", xrange = {-0.5, 6}, legend = "top right",
+left:set{xlabel = "x after a long "
+  .. "epoch", ylabel = "density", xrange = {-0.5, 6}, legend = "top right",
          title = "a = 1, σ = 2, landmark 1"}
-left:hist(1 + u, {bins = 60, range = {1, 6}, density = true, color = 6, label = "inner loop, T = 40"})
+left:hist(1 + u, {bins = 60, range = {1, 6}, density = true, color = 6, label = "inner "
+  .. "loop, T = 40"})
 local xs, ps = {}, {}
 for k = 1, 200 do
   local y = 5 * k / 200
