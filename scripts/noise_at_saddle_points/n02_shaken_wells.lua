@@ -170,7 +170,8 @@ right:set{xlabel = "lr b²", ylabel = "sd / b at the threshold",
           legend = "top "
   .. "right", yrange = {0.5, 0.6}}
 right:line(T(rates) * B^2, T(at) / B, {label = "E ln|1 - lr f″| = 0"})
-right:line({0, 0.2}, {3^-0.5, 3^-0.5 * 0.9}, {style = "dash", color = "grey", label = "first order"})
+right:line({0, 0.2}, {3^-0.5, 3^-0.5 * 0.9}, {style = "dash", color = "grey",
+           label = "first order"})
 right:hline(3^-0.5, {style = "dot"})
 right:text(0.03, 0.579, "b / √3: mean surface")
 r:figure(fig, "n02_shaken_wells")
