@@ -17,6 +17,7 @@ static const luaL_Reg modules[] = {
   {"linalg", sl_open_linalg},   {"graph", sl_open_graph},
   {"random", sl_open_random},   {"file", sl_open_file},
   {"process", sl_open_process}, {"network", sl_open_network},
+  {"diffusion", sl_open_diffusion},
   {NULL, NULL},
 };
 

@@ -1,0 +1,153 @@
+/* diffusion.c: `saddle.core.diffusion`: panels, exits and Fokker-Planck of
+** one-dimensional diffusions, on plain f64 tensors. What Lua's exit_theory.lua
+** and fokker_planck.lua stand on: they check the user's arguments, evaluate
+** drift and diffusion at the nodes asked for here, and keep the results.
+** Functions that can fail take the caller's name first.  MIT licence. */
+#include <string.h>
+
+#include "bind/bind.h"
+#include "num/exit.h"
+
+static int fail(lua_State *L, const sl_err *err) {
+  return sl_raisef(L, "%s: %s", lua_tostring(L, 1), err->msg);
+}
+
+static void try(lua_State *L, sl_status status, const sl_err *err) {
+  if (status != SL_OK) {
+    fail(L, err);
+  }
+}
+
+/* The argument as contiguous f64 of `size` elements (-1: any). */
+static const double *doubles(lua_State *L, int arg, sl_int size, sl_int *n) {
+  const sl_tensor *t = sl_ascontiguous(L, arg, SL_F64);
+  if (t != sl_totensor(L, arg)) {
+    lua_replace(L, arg);
+  }
+  sl_int have = sl_numel(&t->type);
+  if (size >= 0 && have != size) {
+    sl_raisef(L, "%s: argument %d has %lld elements, expected %lld",
+              sl_callee(L), arg, (long long)have, (long long)size);
+  }
+  if (n != NULL) {
+    *n = have;
+  }
+  return t->data;
+}
+
+static double *push(lua_State *L, sl_int n) {
+  return sl_newtensor_nd(L, SL_F64, 1, &n)->data;
+}
+
+/* The edges at arg; *panels of them. */
+static const double *edges(lua_State *L, int arg, sl_int *panels) {
+  sl_int n;
+  const double *edge = doubles(L, arg, -1, &n);
+  if (n < 2) {
+    sl_raisef(L, "%s: expected two edges at least", sl_callee(L));
+  }
+  *panels = n - 1;
+  return edge;
+}
+
+/* nodes(edges) */
+static int diffusion_nodes(lua_State *L) {
+  sl_int panels;
+  const double *edge = edges(L, 1, &panels);
+  sl_panel_nodes(push(L, panels * SL_PANEL), edge, panels);
+  return 1;
+}
+
+/* at(edges, f, x): NaN outside */
+static int diffusion_at(lua_State *L) {
+  sl_int panels, n;
+  const double *edge = edges(L, 1, &panels);
+  const double *f = doubles(L, 2, panels * SL_PANEL, NULL);
+  const double *x = doubles(L, 3, -1, &n);
+  sl_panel_at(push(L, n), x, n, edge, panels, f);
+  return 1;
+}
+
+/* inverse(edges, f, y): f increasing */
+static int diffusion_inverse(lua_State *L) {
+  sl_int panels, n;
+  const double *edge = edges(L, 1, &panels);
+  const double *f = doubles(L, 2, panels * SL_PANEL, NULL);
+  const double *y = doubles(L, 3, -1, &n);
+  sl_panel_inverse(push(L, n), y, n, edge, panels, f);
+  return 1;
+}
+
+/* test(where, edges, b, g): list of the panels to be split */
+static int diffusion_test(lua_State *L) {
+  sl_err err;
+  sl_int panels;
+  const double *edge = edges(L, 2, &panels);
+  const double *b = doubles(L, 3, panels * SL_PANEL, NULL);
+  const double *g = doubles(L, 4, panels * SL_PANEL, NULL);
+  uint8_t *split = sl_bind_scratch(L, panels);
+  try(L, sl_panel_test(split, edge, panels, b, g, &err), &err);
+  lua_newtable(L);
+  for (sl_int p = 0, k = 0; p < panels; p++) {
+    if (split[p]) {
+      lua_pushinteger(L, p + 1);
+      lua_rawseti(L, -2, ++k);
+    }
+  }
+  return 1;
+}
+
+/* ---- exits ---------------------------------------------------------------- */
+/* build(where, edges, b, g): [rows x nodes] */
+static int diffusion_build(lua_State *L) {
+  sl_err err;
+  sl_exit e;
+  sl_int panels;
+  const double *edge = edges(L, 2, &panels);
+  const double *b = doubles(L, 3, panels * SL_PANEL, NULL);
+  const double *g = doubles(L, 4, panels * SL_PANEL, NULL);
+  sl_int shape[2] = {SL_EXIT_ROWS, panels * SL_PANEL};
+  sl_exit_init(&e, edge, panels, sl_newtensor_nd(L, SL_F64, 2, shape)->data);
+  try(L, sl_exit_build(&e, b, g, &err), &err);
+  return 1;
+}
+
+/* The exit problem of the edges at arg and the data after them. */
+static sl_exit problem(lua_State *L, int arg) {
+  sl_exit e;
+  sl_int panels;
+  const double *edge = edges(L, arg, &panels);
+  const double *data =
+      doubles(L, arg + 1, SL_EXIT_ROWS * panels * SL_PANEL, NULL);
+  sl_exit_init(&e, edge, panels, (double *)data);
+  return e;
+}
+
+/* green(edges, data, f) */
+static int diffusion_green(lua_State *L) {
+  sl_exit e = problem(L, 1);
+  const double *f = doubles(L, 3, e.nodes, NULL);
+  sl_exit_green(&e, push(L, e.nodes), f);
+  return 1;
+}
+
+/* side(edges, data, upper) */
+static int diffusion_side(lua_State *L) {
+  sl_exit e = problem(L, 1);
+  bool upper = lua_toboolean(L, 3);
+  sl_exit_side(&e, push(L, e.nodes), upper);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  {"nodes", diffusion_nodes}, {"at", diffusion_at},
+  {"inverse", diffusion_inverse}, {"test", diffusion_test},
+  {"build", diffusion_build}, {"green", diffusion_green},
+  {"side", diffusion_side},
+  {NULL, NULL},
+};
+
+int sl_open_diffusion(lua_State *L) {
+  luaL_newlib(L, functions);
+  return 1;
+}
