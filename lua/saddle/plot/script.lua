@@ -213,7 +213,6 @@ local function measure(figure, panel, width, height)
   geo.ylabel = wrap(panel.opts.ylabel, height * 0.9 / (EM * size))
   geo.zlabel, geo.clabel = panel.opts.zlabel, panel.opts.clabel
   geo.left = geo.ytics.width + (geo.ylabel and 4.2 or 1.6)
-             + (geo.colors and 0.8 or 0)
              + 1.6 * math.max(0, lines_in(geo.ylabel) - 1)
   geo.top = geo.title and lines_in(geo.title) + 1.0 or 0.8
   geo.bottom = 1.7 + 1.1 * lines_in(geo.xlabel)
