@@ -130,7 +130,7 @@ docs: all ## regenerate the reference in docs/
 
 figures: all ## regenerate the figures of the documentation
 	for example in examples/*.lua; do $(SADDLE) $$example --out docs/figures || exit 1; done
-	$(SADDLE) scripts/reproduce.lua --out docs/figures/noise
+	$(SADDLE) scripts/reproduce.lua --out docs/figures/noise --digest docs/reproductions.md
 
 install: all ## into DESTDIR/PREFIX: host, Lua files, module for stock Lua
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/saddle share/lua/5.4 lib/lua/5.4/saddle)

@@ -64,7 +64,8 @@ end
 r:check("T goes as R^2 inside tau/sigma", power(4, 1e-3), 2, 1e-4)
 r:check("T goes as R^(1 - 2a/sigma^2) outside", power(4, 1e8), 0.75, 1e-3)
 r:claim("attractive noise dominates for large x, diffusive noise for small x",
-  ("at sigma^2/2a = 4 T goes as R^%.3f at R = 0.01 tau/sigma and as R^%.3f at 1e4 tau/sigma; at "
+  ("at sigma^2/2a = 4 T goes as R^%.3f at R = 0.01 tau/sigma and as R^%.3f at 1e4 "
+    .. "tau/sigma; at "
   .. "sigma^2/2a = 0.5 as R^%.3f there"):format(power(4, 0.01 / 8^0.5), power(4, 1e4 / 8^0.5),
   power(0.5, 1e4)), true)
 r:finish()
