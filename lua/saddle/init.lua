@@ -9,8 +9,9 @@ local M = {version = core.system.version()}
 -- written wholly in C; else the module whose function it is.
 local origin = {
   tensor = "core", random = "core", linalg = "core",
+
   nn = true, data = true, optim = true, critical = true, plot = true,
-  sde = true,
+  march = true, sde = true,
   file = true, transform = true, opt = true, progress = true,
   bignum = true, report = true,
   grad = "transform", value_and_grad = "transform", jvp = "transform",

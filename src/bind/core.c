@@ -18,6 +18,7 @@ static const luaL_Reg modules[] = {
   {"random", sl_open_random},   {"file", sl_open_file},
   {"process", sl_open_process}, {"network", sl_open_network},
   {"diffusion", sl_open_diffusion},
+  {"march", sl_open_march},
   {NULL, NULL},
 };
 

@@ -1,0 +1,41 @@
+/* random_lanes.h: random numbers for many lanes at once, each addressed by its
+** own (lane, step), so that lanes may be of different ages, stand in any order,
+** and draw the same numbers whoever runs beside them.
+**
+** Addresses. Draws of a lane at steps 2p and 2p + 1 share the block with the
+** counter { lane, p, stream, kind + 256 attempt }: a normal at an even step is
+** the cosine of one Box-Muller pair, at the odd step after it the sine; other
+** kinds read word 0 and word 1. Signs take one bit each: step 32 q + j reads bit
+** 63 - j of word 0 of the block { lane, q, stream, kind }. An address is
+** lane + (p << 32). Streams count from 1: stream 0 belongs to the fills of
+** philox.h.
+** MIT licence. */
+#ifndef SL_RANDOM_LANES_H
+#define SL_RANDOM_LANES_H
+
+#include "kern/philox.h"
+
+/* Rows have room for whole groups of so many lanes, addresses included. */
+enum { SL_LANE_GROUP = 64, SL_SIGN_STEPS = 32 };
+
+/* sl_random_lanes: draws of lanes at[i] + shift for an even step and the odd
+** one after it, i < n, a multiple of SL_LANE_GROUP. d: normal (standard
+** deviation b, mean 0), uniform in [a, b), exponential (rate a), bernoulli
+** (probability a), integer lo .. hi as doubles. One thread, nothing checked. */
+void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
+                     const uint64_t *at, uint64_t shift, sl_int n,
+                     double *even, double *odd);
+
+/* The words that signs are read from: word 0 of lanes at[i] + shift. */
+void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
+                          const uint64_t *at, uint64_t shift, sl_int n,
+                          uint64_t *word);
+
+/* out[i] = -1 or 1 by bit 63 - j of word[i]. */
+void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out);
+
+/* out[0 .. n) = 0 .. n-1, n < 2^31, in the order sl_random_permutation gives a
+** fresh generator of that key. (random_choice.c) */
+void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out);
+
+#endif
