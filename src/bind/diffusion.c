@@ -139,11 +139,63 @@ static int diffusion_side(lua_State *L) {
   return 1;
 }
 
+/* weights(edges, data) */
+static int diffusion_weights(lua_State *L) {
+  sl_exit e = problem(L, 1);
+  sl_exit_weights(&e, push(L, e.nodes));
+  return 1;
+}
+
+/* lambda, psi [k x nodes], found = modes(where, edges, data, k) */
+static int diffusion_modes(lua_State *L) {
+  sl_err err;
+  sl_exit e = problem(L, 2);
+  sl_int found, shape[2] = {sl_checkint(L, 4, "k"), e.nodes};
+  double *lambda = push(L, shape[0]);
+  double *psi = sl_newtensor_nd(L, SL_F64, 2, shape)->data;
+  try(L, sl_exit_modes(&e, shape[0], lambda, psi, &found, &err), &err);
+  lua_pushinteger(L, found);
+  return 3;
+}
+
+/* laplace(where, edges, data, s, at_lower, at_upper, x) */
+static int diffusion_laplace(lua_State *L) {
+  sl_err err;
+  sl_int n;
+  sl_exit e = problem(L, 2);
+  double s = sl_checknum(L, 4, "s");
+  double low = sl_checknum(L, 5, "at_lower");
+  double up = sl_checknum(L, 6, "at_upper");
+  const double *x = doubles(L, 7, -1, &n);
+  double *out = push(L, n);
+  try(L, sl_exit_laplace(&e, s, low, up, x, n, out, &err), &err);
+  return 1;
+}
+
+/* talbot(where, edges, data, t, points, density, at_lower, at_upper, x) */
+static int diffusion_talbot(lua_State *L) {
+  sl_err err;
+  sl_int n;
+  sl_exit e = problem(L, 2);
+  double t = sl_checknum(L, 4, "t");
+  int points = (int)sl_checkint(L, 5, "points");
+  bool density = lua_toboolean(L, 6);
+  double low = sl_checknum(L, 7, "at_lower");
+  double up = sl_checknum(L, 8, "at_upper");
+  const double *x = doubles(L, 9, -1, &n);
+  double *out = push(L, n);
+  try(L, sl_exit_talbot(&e, t, points, density, low, up, x, n, out, &err),
+      &err);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   {"nodes", diffusion_nodes}, {"at", diffusion_at},
   {"inverse", diffusion_inverse}, {"test", diffusion_test},
   {"build", diffusion_build}, {"green", diffusion_green},
-  {"side", diffusion_side},
+  {"side", diffusion_side}, {"weights", diffusion_weights},
+  {"modes", diffusion_modes}, {"laplace", diffusion_laplace},
+  {"talbot", diffusion_talbot},
   {NULL, NULL},
 };
 

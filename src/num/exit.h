@@ -22,8 +22,10 @@ void sl_panel_nodes(double *x, const double *edge, sl_int panels);
 ** end (from = 1), for nodes i of a panel of half width h; in one pass for
 ** positive f, so without cancellation. */
 void sl_panel_integral(double *out, const double *f, double h, int from);
-/* The integral over the whole panel. */
+/* The integral over the whole panel, and its weights for h = 1: out[SL_PANEL].
+** Weights of the integral to node i: sl_panel_weights(out, i). */
 double sl_panel_total(const double *f, double h);
+void sl_panel_weights(double *out, int i);
 
 /* Ratio of the last Chebyshev coefficients of f on a panel to its largest; 0
 ** when the coefficients have stopped falling: then it is noise. */
@@ -80,32 +82,37 @@ void sl_exit_green(const sl_exit *e, double *u, const double *f);
 /* p[nodes]: probability to leave through upper, or through lower. */
 void sl_exit_side(const sl_exit *e, double *p, bool upper);
 
+/* weight[nodes]: sum of weight f h = integral of f h m dx, with m in units of
+** its largest value. */
+void sl_exit_weights(const sl_exit *e, double *weight);
+
 /* ---- eigenvalues of the generator (exit_modes.c) -------------------------- */
-/* The k smallest eigenvalues lambda of -(1/2) g^2 u'' - b u' = lambda u with
-** u = 0 at the ends, ascending, and psi [k x nodes], orthonormal in m dx:
-** the share of `weight` [nodes] (1, or the probability of a side) in the mode
-** is in coef, so that P(T > t) = sum coef psi exp(-lambda t). *found <= k of
-** them are accurate: those with lambda / lambda_1 < 1e7.
-** errors: SL_ENOMEM, SL_EINTR, SL_ECONVERGE */
+/* The k smallest eigenvalues lambda of -(1/2) g^2 u'' - b u' = lambda u, u = 0
+** at the ends, ascending, with chi [k x nodes]: psi = chi / sqrt(m), m in units
+** of its largest value, is orthonormal in the weights above, and
+** P(T > t) = sum <1, psi> psi(x) exp(-lambda t). The panels must resolve psi.
+** *found <= k of them are accurate: those with lambda < 1e7 lambda[0].
+**   errors: SL_ENOMEM, SL_EINTR, SL_ECONVERGE     source: Lanczos on Green's
+** operator, whose eigenvalues are 1 / lambda */
 sl_status sl_exit_modes(const sl_exit *e, sl_int k, double *lambda,
-                        double *psi, sl_int *found, sl_err *err);
-/* Integral of f g m dx, with m scaled as in psi's norm. */
-double sl_exit_inner(const sl_exit *e, const double *f, const double *g);
+                        double *chi, sl_int *found, sl_err *err);
 
 /* ---- Laplace transforms (exit_laplace.c) ---------------------------------- */
-typedef enum sl_exit_kind { SL_EXIT_CDF, SL_EXIT_DENSITY } sl_exit_kind;
-
-/* E_x[exp(-s T); through lower] * at_lower + the same for upper * at_upper, for
-** real s > -lambda_1: out[n] at x[n]. */
+/* out[n] = E_x[exp(-s T); lower] at_lower + E_x[exp(-s T); upper] at_upper for
+** real s >= 0, at x[n]. Panels must resolve sqrt(2 s) / g: sl_exit_talbot. */
 sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
                           double at_upper, const double *x, sl_int n,
                           double *out, sl_err *err);
 
-/* out[n]: P_x(T <= t) or its density in t, exits through lower and upper
-** counted with weights; from the transform by Talbot's contour, so small
-** probabilities keep their relative accuracy. t > 0.
-** source: Abate & Valko 2004, Int. J. Numer. Meth. Engng 60. */
-sl_status sl_exit_talbot(const sl_exit *e, double t, sl_exit_kind kind,
+/* out[n] = P_x(T <= t), or its density in t, t > 0, the sides weighted as in
+** sl_exit_laplace: the transform inverted on Talbot's contour of `points`
+** points, which crosses the real axis at 2 points / (5 t). 22 points give 11
+** digits where the answer is not small; a small one keeps them when the
+** contour crosses near the s of least F(s) exp(s t). No panel may be longer
+** than 3 / sqrt(6.4 points / t) in the Lamperti coordinate.
+**   errors: SL_ENOMEM, SL_EINTR    source: Abate & Valko 2004, Int. J. Numer.
+** Meth. Engng 60, 979 */
+sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
                          double at_lower, double at_upper, const double *x,
                          sl_int n, double *out, sl_err *err);
 

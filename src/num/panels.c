@@ -91,6 +91,10 @@ double sl_panel_total(const double *f, double h) {
   return h * s;
 }
 
+void sl_panel_weights(double *out, int i) {
+  memcpy(out, T.q[i], sizeof T.q[i]);
+}
+
 double sl_panel_tail(const double *f) {
   double c[N], largest = 0;
   for (int k = 0; k < N; k++) {
@@ -221,7 +225,7 @@ static double worst_tail(const double *b, const double *g, double h,
   }
   sl_panel_integral(phi, f, h, 0);
   *rise = spread(phi);
-  if (!(*rise <= 3)) {
+  if (!(*rise <= 4.5)) {
     return 1;
   }
   for (int kind = 0; kind < 3; kind++) {

@@ -160,6 +160,233 @@ function Exit:speed(x)
   return type(log_m) == "number" and math.exp(log_m) or log_m:exp()
 end
 
+-- ---- the law of the exit time -----------------------------------------------
+-- Panels that resolve waves of that number in the Lamperti coordinate: edges
+-- and data, kept by powers of two.
+local function resolved(self, wave)
+  local level = math.max(0, math.ceil(math.log(wave * self.length, 2)))
+  return nodes(self, "level " .. level, function()
+    local p = panels.finer(self.c, self.panels, 3 * self.length / 2.0 ^ level,
+                           self.data[6])
+    return {edge = p.edge, x = p.x,
+            data = D.build(WHERE, p.edge, p.b, p.g)}
+  end)
+end
+
+-- The k smallest eigenvalues and their functions, on panels fine enough for
+-- the last of them.
+local function modes(self, k)
+  return nodes(self, "modes " .. k, function()
+    local wave = k * math.pi / self.length
+    while true do
+      local fine = resolved(self, wave)
+      local lambda, chi, found = D.modes(WHERE, fine.edge, fine.data, k)
+      local need = math.sqrt(2 * lambda[found])
+      if need <= 2 * wave then
+        local log_m = fine.data[5]
+        return {lambda = lambda, found = found, fine = fine,
+                psi = chi * ((log_m:max() - log_m) * 0.5):exp(),
+                weights = D.weights(fine.edge, fine.data)}
+      end
+      wave = need
+    end
+  end)
+end
+
+-- sum over modes of c_i psi_i(x) h(lambda_i), c: of 1 or of a side's
+-- probability.
+local function expansion(self, m, side, xs, h)
+  local fine, sum = m.fine, nil
+  local weight = m.weights
+  if side then
+    weight = weight * D.side(fine.edge, fine.data, side == "upper")
+  end
+  for i = 1, m.found do
+    local factor = h(m.lambda[i])
+    if factor ~= 0 then
+      local psi = D.at(fine.edge, m.psi[i], xs)
+      local term = psi * (weight:dot(m.psi[i]) * factor)
+      sum = sum and sum + term or term
+    end
+  end
+  return sum or xs * 0
+end
+
+-- The modes that suffice at time t: those left out have died out (e^-37).
+local FEW, MANY, DEAD = 12, 48, 37
+
+local function enough(m, t)
+  local next_one = m.lambda[m.found]
+  if m.found < m.lambda.shape[1] then next_one = 1e7 * m.lambda[1] end
+  return next_one * t > DEAD and m
+end
+
+-- Where m ranges over more than e^RANGE, the tails of psi drown in rounding
+-- and the expansion is not used.
+local RANGE = 16
+
+local function modes_for(self, t)
+  local log_m = self.data[5]
+  if log_m:max() - log_m:min() > RANGE then return false end
+  return enough(modes(self, FEW), t) or enough(modes(self, MANY), t)
+end
+
+-- The points of Talbot's contour for each x, doubled while that brings the
+-- bound F(s) e^(s t) on the answer down: contours through its least value
+-- keep the relative accuracy of small answers.
+local TINY = -140 -- log of what counts as 0
+
+local function contour_points(self, t, low, up, xs)
+  local fine = resolved(self, math.sqrt(142 / t))
+  local points, best = {}, {}
+  for level = 0, 3 do
+    local s = 8.8 * 2 ^ level
+    local f = D.laplace(WHERE, fine.edge, fine.data, s / t, low, up, xs)
+    for i = 1, xs.shape[1] do
+      local bound = math.log(f[i]) + s
+      if level == 0 or bound < best[i] then
+        best[i], points[i] = bound, 22 * 2 ^ level // 1
+      end
+      if best[i] < TINY then points[i] = 0 end
+    end
+  end
+  return points
+end
+
+local function invert(self, t, side, xs, density)
+  local low = side ~= "upper" and 1 or 0
+  local up = side ~= "lower" and 1 or 0
+  local points = contour_points(self, t, low, up, xs)
+  local out = tensor.zeros(xs.shape)
+  for level = 0, 3 do
+    local count, which = 22 * 2 ^ level // 1, {}
+    for i, n in ipairs(points) do
+      if n == count then which[#which + 1] = i end
+    end
+    if #which > 0 then
+      local fine = resolved(self, math.sqrt(6.4 * count / t))
+      local part = D.talbot(WHERE, fine.edge, fine.data, t, count, density,
+                            low, up, tensor.take(xs, which))
+      for k, i in ipairs(which) do out[i] = part[k] end
+    end
+  end
+  return out
+end
+
+-- Times as a list, and whether one number was given.
+local function times(t, method)
+  if type(t) == "number" then t = {t} elseif opt.is_tensor(t) then
+    t = t:flatten():totable()
+  end
+  if type(t) ~= "table" then
+    core.fail(("%s: %s: t: expected a number or a list of numbers, got %s")
+      :format(WHERE, method, opt.show(t)))
+  end
+  for _, v in ipairs(t) do
+    if type(v) ~= "number" or not (v >= 0 and v < math.huge) then
+      core.fail(("%s: %s: t: expected finite numbers >= 0, got %s")
+        :format(WHERE, method, opt.show(v)))
+    end
+  end
+  return t
+end
+
+-- f(t, xs) at one or many t and x0: a number, [t], the shape of x0, or
+-- [t x places of x0].
+local function over(self, t, x0, method, f)
+  local list = times(t, method)
+  local xs, back = starts(self, x0, method)
+  local single = type(x0) == "number"
+  local rows = {}
+  for i, v in ipairs(list) do rows[i] = f(v + 0.0, xs) end
+  if type(t) == "number" then return back(rows[1]) end
+  if #rows == 0 then return tensor.zeros{0} end
+  local all = tensor.stack(rows, 1)
+  return single and all:reshape(#rows) or all
+end
+
+-- cdf(t, x0, side): P(T <= t), or of leaving by t through that side. Small
+-- values are accurate relative to themselves.
+function Exit:cdf(t, x0, side)
+  check_side(side, "cdf")
+  return over(self, t, x0, "cdf", function(at_t, xs)
+    if at_t == 0 then
+      return tensor.where(self:probability(xs, side):ge(1), 1.0, xs * 0)
+    end
+    local m = modes_for(self, at_t)
+    if not m then return invert(self, at_t, side, xs) end
+    local alive = expansion(self, m, side, xs, function(lambda)
+      return math.exp(-lambda * at_t)
+    end)
+    local total = side and self:probability(xs, side) or 1
+    local gone = total - alive
+    if (gone / total):ge(1e-3):all() then return gone end
+    return invert(self, at_t, side, xs)
+  end)
+end
+
+-- survival(t, x0): P(T > t); with a side, P(T > t, and out through that side).
+function Exit:survival(t, x0, side)
+  check_side(side, "survival")
+  return over(self, t, x0, "survival", function(at_t, xs)
+    local m = at_t > 0 and modes_for(self, at_t)
+    if m then
+      return expansion(self, m, side, xs, function(lambda)
+        return math.exp(-lambda * at_t)
+      end)
+    end
+    local total = side and self:probability(xs, side) or 1
+    return total - self:cdf(at_t, xs, side)
+  end)
+end
+
+-- density(t, x0): of the exit time; with a side, of leaving through it at t.
+function Exit:density(t, x0, side)
+  check_side(side, "density")
+  return over(self, t, x0, "density", function(at_t, xs)
+    if at_t == 0 then return xs * 0 end
+    local m = modes_for(self, at_t)
+    if not m then return invert(self, at_t, side, xs, true) end
+    local f = expansion(self, m, side, xs, function(lambda)
+      return lambda * math.exp(-lambda * at_t)
+    end)
+    local scale = m.lambda[1]
+    if f:gt(1e-4 * scale):all() then return f end
+    return invert(self, at_t, side, xs, true)
+  end)
+end
+
+-- laplace(s, x0, side): E exp(-s T), or the part of it that leaves through
+-- that side; s >= 0.
+function Exit:laplace(s, x0, side)
+  check_side(side, "laplace")
+  if type(s) ~= "number" or not (s >= 0 and s < math.huge) then
+    core.fail(("%s: laplace: s: expected a number >= 0, got %s")
+      :format(WHERE, opt.show(s)))
+  end
+  local xs, back = starts(self, x0, "laplace")
+  local fine = resolved(self, math.sqrt(2 * s) + 1e-9)
+  return back(D.laplace(WHERE, fine.edge, fine.data, s,
+                        side ~= "upper" and 1 or 0,
+                        side ~= "lower" and 1 or 0, xs))
+end
+
+-- eigenvalues(k): the k smallest rates of decay, P(T > t) ~ exp(-lambda_1 t).
+function Exit:eigenvalues(k)
+  local n = math.tointeger(k or 1)
+  if n == nil or n < 1 or n > 200 then
+    core.fail(("%s: eigenvalues: k: expected an integer in 1 .. 200, got %s")
+      :format(WHERE, opt.show(k)))
+  end
+  local m = modes(self, n)
+  if m.found < n then
+    core.fail(("%s: eigenvalues: k: expected at most %d, the others are more " ..
+      "than 1e7 times the first and lost in rounding, got %d")
+      :format(WHERE, m.found, n))
+  end
+  return m.lambda:copy()
+end
+
 opt.class(Exit, "exit theory")
 
 local M = {}
@@ -172,7 +399,8 @@ function M.new(model, opts)
   local p = panels.new(c, lower, upper, WHERE)
   local data = D.build(WHERE, p.edge, p.b, p.g)
   return setmetatable({lower = lower, upper = upper, model = model,
-                       panels = p, data = data, cache = {}}, Exit)
+                       c = c, panels = p, data = data, cache = {},
+                       length = data[6]:max()}, Exit)
 end
 
 return setmetatable(M, {__call = function(_, ...) return M.new(...) end})

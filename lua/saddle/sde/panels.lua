@@ -63,4 +63,20 @@ function M.new(c, lower, upper, where)
   end
 end
 
+-- finer(c, p, length, data, where): the panels p cut further, so that none is
+-- longer than `length` in the Lamperti coordinate, the last row of `time`.
+function M.finer(c, p, length, time)
+  local nodes, list = D.nodes(tensor{0.0, 1.0}).shape[1], {}
+  for i = 1, p.edge.shape[1] - 1 do
+    local a, b = p.edge[i], p.edge[i + 1]
+    local long = time[i * nodes] - time[(i - 1) * nodes + 1]
+    local parts = math.ceil(1.2 * long / length)
+    for k = 0, parts - 1 do list[#list + 1] = a + (b - a) * (k / parts) end
+  end
+  list[#list + 1] = p.edge[p.edge.shape[1]]
+  local edge = tensor(list)
+  local x = D.nodes(edge)
+  return {edge = edge, x = x, b = c.b(x, 0), g = c.g(x, 0)}
+end
+
 return M
