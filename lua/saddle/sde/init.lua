@@ -3,7 +3,7 @@
 local origin = {
   model = "model", saddle = "models", gbm = "models", ou = "models",
   double_well = "models", kloeden_platen = "models", langevin = "langevin",
-  from_sgd = "sgd", svrg = "sgd", psgd = "sgd",
+  from_sgd = "sgd",
   convergence = "convergence",
 }
 local whole = {scheme = "scheme"}

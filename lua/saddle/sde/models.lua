@@ -141,6 +141,9 @@ end
 -- rho, to share them between runs.
 function M.saddle(spec)
   local where = "saddle"
+  if type(spec) == "table" and type(spec.params) == "table" then
+    spec = spec.params -- of sde.from_sgd
+  end
   local p = opt.check(spec, {a = opt.none, sigma = opt.none, tau = opt.none,
     rho = 0, form = "one"}, where)
   local form = opt.choice(p.form, {"one", "two"}, where .. ": form")

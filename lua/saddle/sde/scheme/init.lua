@@ -11,6 +11,7 @@
 --   extra     number of standard normals it draws itself at each step
 --   setup(p)  optional: checks, prepares; may return the name of the scheme
 --             that takes its place for this model
+--   remembers true where the state holds more than x
 --   step(p, x, t, h, w)   the next x
 -- p is the prepared model (below). Steps are pure functions of tensors: they
 -- trace, one lane at a time, and for dim = 1 take all paths at once.

@@ -8,7 +8,7 @@ return {
   kinds = {"overdamped"}, noise = {"additive"},
   what = "overdamped Langevin motion",
   source = "Leimkuhler, Matthews 2013",
-  note = "stationary averages of order 2",
+  note = "stationary averages of order 2", remembers = true,
   setup = function(p)
     function p.to(x)
       return {x = x, dw = 0 * x}

@@ -5,6 +5,9 @@ return {
   name = "tamed", strong = 0.5, weak = 1, sense = "ito",
   noise = {"additive", "scalar", "diagonal", "commutative", "general"},
   source = "Hutzenthaler, Jentzen, Kloeden 2012",
+  setup = function(p)
+    p.strong = p.model.noise == "additive" and 1 or 0.5
+  end,
   step = function(p, x, t, h, w)
     local b = p.b(x, t)
     local size = p.dim == 1 and (b * b) ^ 0.5 or (b * b):sum() ^ 0.5

@@ -48,9 +48,7 @@ return {
   setup = function(p)
     p.theta = p.scheme.theta
     p.newton = linear(p) and 1 or NEWTON
-    if p.theta == 0.5 then
-      p.weak = 1
-    end
+    p.strong = p.model.noise == "additive" and 1 or 0.5
   end,
   step = function(p, x, t, h, w)
     local k = p.theta * h
