@@ -9,7 +9,6 @@ local M = {version = core.system.version()}
 -- written wholly in C; else the module whose function it is.
 local origin = {
   tensor = "core", random = "core", linalg = "core",
-
   nn = true, data = true, optim = true, critical = true, plot = true,
   march = true, sde = true,
   file = true, transform = true, opt = true, progress = true,

@@ -34,7 +34,7 @@ end
 
 --- twice(f, where, leaves, input, build): the trace of f(build(x)) with an
 --- input(tr, leaf, i) for every leaf, after a second one gave the same graph.
-M.twice = trace_static
+M.twice = M.trace_static
 
 local VMAP_OPTIONS = {axes = false}
 
