@@ -47,26 +47,29 @@ end
 
 -- ---- shaken descent --------------------------------------------------------------
 
--- A step of all lanes at once; also the y axis, whose law is known.
-local function shake(x, y, lr, sd)
-  local n = x:numel()
-  local u, v = x + rng:normal{n, sd = sd}, y + rng:normal{n, sd = sd}
-  return x - lr * (u * u * u - B^2 * u), y - lr * C * v
+-- n steps of many lanes from x, y: the places, the step at which |x| first
+-- passed b/2 (0: never), and the share of the second half of the steps spent
+-- within 0.4 b of x = 0.
+local function shaken(o)
+  local lr, sd, half = o.lr, o.sd, o.steps // 2
+  local function step(s, noise, k)
+    local u, v = s.x + sd * noise.z[1], s.y + sd * noise.z[2]
+    local x = s.x - lr * (u * u * u - B^2 * u)
+    local passed = s.left:eq(0):land(x:abs():gt(B / 2))
+    local near = x:abs():lt(0.4 * B):to "f64"
+    return {x = x, y = s.y - lr * C * v, left = T.where(passed, k + 1, s.left),
+            near = s.near + T.where(T.ge(k, half), near / (o.steps - half), 0.0)}
+  end
+  return saddle.march(step, {x = o.x, y = o.y, left = 0.0, near = 0.0}, o.steps,
+    {lanes = o.lanes, noise = {z = {"normal", size = 2}}, seed = o.seed, observe = o.observe})
 end
 
 local LR = 0.005
 local LANES, STEPS = r.quick and 500 or 5000, 2000
 local share, spread, leave = {}, {}, {}
-for i, sd in ipairs{1e-9, 1, 2} do
-  local x, y = T.full({LANES}, 0.3), T.full({LANES}, 3)
-  local left, near, count = T.zeros{LANES}, T.zeros{LANES}, 0
-  for k = 1, STEPS do
-    x, y = shake(x, y, LR, sd)
-    left = T.where(left:eq(0):land(x:abs():gt(B / 2)), k, left)
-    if k > STEPS // 2 then near, count = near + x:abs():lt(0.4 * B), count + 1 end
-  end
-  share[i], leave[i] = {report.mean(near / count)}, left
-  spread[i] = {x:std(), y}
+for i, sd in ipairs{0, 1, 2} do
+  local s = shaken{lr = LR, sd = sd, x = 0.3, y = 3, steps = STEPS, lanes = LANES, seed = i}.state
+  share[i], leave[i], spread[i] = {report.mean(s.near)}, s.left, {s.x:std(), s.y}
 end
 -- y is an autoregression: variance (lr c sd)^2 / (1 - (1 - lr c)^2).
 local k = 1 - LR * C
@@ -106,24 +109,20 @@ for i = 0, r.quick and 6 or 18 do sds[i + 1] = 0.2 + 0.8 * i / (r.quick and 6 or
 for i, s in ipairs{0.01, 0.06} do
   curves[i] = {s, {}}
   for j, sd in ipairs(sds) do
-    local x, y = T.full({400}, B), T.zeros{400}
-    local near, count, steps = T.zeros{400}, 0, math.floor(20 / s)
-    for step = 1, steps do
-      x, y = shake(x, y, s / B^2, sd * B)
-      if step > steps // 2 then near, count = near + x:abs():lt(0.4 * B), count + 1 end
-    end
-    curves[i][2][j] = (near / count):mean()
+    local run = shaken{lr = s / B^2, sd = sd * B, x = B, y = 0, steps = math.floor(20 / s),
+                       lanes = 400, seed = 100 * i + j}
+    curves[i][2][j] = run.state.near:mean()
   end
 end
 
 -- ---- claims ---------------------------------------------------------------------
 
 local plain, plain_se = report.mean(leave[1])
-local shaken, shaken_se = report.mean(leave[2])
+local slow, slow_se = report.mean(leave[2])
 r:claim("with noise of sd 1 descent lingers along the ridge",
   ("steps until |x| > b/2: %s without noise, %s with sd 1 (0: never, %d of %d)"):format(
-  report.pm(plain, plain_se), report.pm(shaken, shaken_se), leave[2]:eq(0):sum(), LANES),
-  shaken > plain + 4 * shaken_se)
+  report.pm(plain, plain_se), report.pm(slow, slow_se), leave[2]:eq(0):sum(), LANES),
+  slow > plain + 4 * slow_se)
 r:claim("with noise of sd 2 it converges fairly rapidly to the saddle point",
   ("share of steps 1001 to 2000 within 0.4 b of the saddle: %s, %s, %s at sd 0, 1, 2"):format(
   report.pm(table.unpack(share[1])), report.pm(table.unpack(share[2])),
@@ -145,13 +144,10 @@ left:set{xlabel = "x", ylabel = "y", xrange = {-4, 4}, yrange = {-2, 3.6}, legen
 left:contour({-4, 4}, {-2, 3.6}, function(x, y)
   return 0.25 * x^4 - 0.5 * B^2 * x^2 + 0.5 * C * y^2
 end, {levels = {-9, -6, -3, 0, 3, 10}, color = "#a8a8a8", width = 0.5})
-for i, sd in ipairs{2, 1, 1e-9} do
-  local x, y, px, py = T{0.3}, T{3}, {0.3}, {3}
-  for n = 1, 1000 do
-    x, y = shake(x, y, LR, sd)
-    px[n + 1], py[n + 1] = x[1], y[1]
-  end
-  left:line(px, py, {color = ({1, 3, 2})[i], width = i == 3 and 1.6 or 0.7,
+for i, sd in ipairs{2, 1, 0} do
+  local path = shaken{lr = LR, sd = sd, x = 0.3, y = 3, steps = 1000, lanes = 1, seed = 4,
+                      observe = {every = 1}}.kept
+  left:line(path.x:flatten(), path.y:flatten(), {color = ({1, 3, 2})[i], width = i == 3 and 1.6 or 0.7,
                      label = ({"sd 2", "sd 1", "sd 0"})[i]})
 end
 left:scatter({0}, {0}, {marker = "cross", color = "black", size = 1.6})

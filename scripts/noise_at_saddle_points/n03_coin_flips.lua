@@ -2,7 +2,7 @@
 -- coloured by |x_n| <= |x_0|.  Usage: saddle n03_coin_flips.lua [--quick]
 -- [--out DIR].  MIT licence.
 local saddle = require "saddle"
-local T, plot, report = saddle.tensor, saddle.plot, saddle.report
+local plot, report = saddle.plot, saddle.report
 
 local r = report.start{
   source = "Noise at saddle points, 'Attractive noise': the trees after 1, 2, 4 steps "
@@ -23,13 +23,13 @@ local known = {[2] = "0.750000000000000", [4] = "0.687500000000000",
                [10] = "0.623046875000000", [20] = "0.588098526000976",
                [100] = "0.691350293205373", [1000] = "0.946625228982840"}
 local steps = {2, 4, 10, 20, 100, 1000}
-local rng = saddle.random.new(3)
-local x = T.ones{PATHS}
-local done, samples, exact, share, bar = 0, {}, {}, {}, {}
+local walk = saddle.march(function(x, noise) return x * (1 + S * noise.flip) end, 1, 1000,
+  {lanes = PATHS, noise = {flip = "sign"}, seed = 3,
+   observe = {at = {1, 2, 4, 10, 20, 100, 1000}, keep = true}})
+local samples, exact, share, bar = {}, {}, {}, {}
 for i, n in ipairs(steps) do
-  for _ = done + 1, n do x:mul_(1 + S * rng:sign{PATHS}) end
-  done = n
-  samples[n] = x[{"1:400"}]:copy()
+  local x = walk.kept[i + 1]
+  samples[n] = x[{"1:400"}]
   local digits = saddle.bignum.returns(n, 10)
   r:ok(("P(|x_%d| <= |x_0|) from integers, 15 digits"):format(n), digits == known[n],
        digits .. ", expected " .. known[n])
@@ -39,10 +39,11 @@ for i, n in ipairs(steps) do
 end
 r:ok("not monotone in n", exact[3] > exact[4] and exact[4] < exact[5])
 
+local x = walk.state
 local drift, se = report.mean(x:log() / 1000)
 local law = 0.5 * math.log(1 - S^2)
 r:within("drift of ln|x| a step against (1/2) ln(1 - s^2)", drift, law, se)
-local mean, mean_se = report.mean(T.ones{PATHS} * (1 + S * rng:sign{PATHS}))
+local mean, mean_se = report.mean(walk.kept[1])
 r:within("mean of x_1", mean, 1, mean_se)
 
 -- The most probable end: as many heads as tails.

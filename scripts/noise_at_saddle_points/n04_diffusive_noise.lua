@@ -13,15 +13,13 @@ local r = report.start{
 }
 local TAU, STEPS = 0.5, 1000
 local PATHS = r.quick and 20000 or 200000
-local rng = saddle.random.new(4)
 
 local laws = {
-  {"normal", function() return rng:normal{PATHS, sd = TAU} end, 0},
-  {"coin flips", function() return TAU * rng:sign{PATHS} end, -2},
-  {"uniform", function()
-    return rng:uniform{PATHS, low = -TAU * 3^0.5, high = TAU * 3^0.5}
-  end, -1.2},
-  {"exponential - 1", function() return TAU * (rng:exponential{PATHS} - 1) end, 6},
+  -- name, the draw from what the march gives, its kind, excess kurtosis
+  {"normal", function(v) return v end, "normal", 0},
+  {"coin flips", function(v) return v end, "sign", -2},
+  {"uniform", function(v) return 12^0.5 * (v - 0.5) end, "uniform", -1.2},
+  {"exponential - 1", function(v) return v - 1 end, "exponential", 6},
 }
 
 local fig = plot.figure{panels = {1, 2}, size = {7, 2.9}}
@@ -33,35 +31,28 @@ right:set{xlabel = "x_N / (τ √N)", ylabel = "distribution function", xrange =
 
 local markers = {"circle", "opensquare", "opentriangle", "opendiamond"}
 local slopes = {}
+local steps = {2, 4, 8, 16, 32, 64, 128, 256, 512, STEPS}
 local grid = T.linspace(-3, 3, 121)
 for i, law in ipairs(laws) do
-  local name, draw, kurtosis = law[1], law[2], law[3]
-  local x, at, sds, lx, ly = T.zeros{PATHS}, {}, {}, {}, {}
-  for n = 1, STEPS do
-    x:add_(draw())
-    if n & (n - 1) == 0 or n == STEPS then
-      local variance, se = report.mean(x^2)
-      -- Var x^2 = (2 + kurtosis/N) sd^4; the measured one can vanish (N = 1).
-      local sure = TAU^2 * n * ((2 + kurtosis / n) / PATHS)^0.5
-      if sure > 0 then
-        at[#at + 1], sds[#sds + 1] = n, variance^0.5
-        lx[#lx + 1], ly[#ly + 1] = math.log(n), 0.5 * math.log(variance)
-        if n == 1 or n == 32 or n == STEPS then
-          r:within(("%s: variance of "
-            .. "x_%d"):format(name, n), variance, TAU^2 * n, math.max(se, sure))
-        end
-      end
-    end
-    if n == 4 then
-      local share = {}
-      for k, v in ipairs(grid:totable()) do
-        share[k] = x:le(v * TAU * 2):to("f64"):mean()
-      end
-      right:line(grid, share, {label = name, color = i})
+  local name, draw, kind, kurtosis = table.unpack(law)
+  local run = saddle.march(function(x, noise) return x + TAU * draw(noise.v) end, 0, STEPS,
+    {lanes = PATHS, noise = {v = kind}, seed = 4, observe = {at = steps, keep = true, moments = true}})
+  local sds, lx, ly = {}, {}, {}
+  for k, n in ipairs(steps) do
+    local variance = run.moments.variance[k]
+    sds[k], lx[k], ly[k] = variance^0.5, math.log(n), 0.5 * math.log(variance)
+    -- Var x^2 = (2 + kurtosis/N) sd^4
+    if k == 1 or n == 32 or n == STEPS then
+      r:within(("%s: variance of x_%d"):format(name, n), variance, TAU^2 * n,
+               TAU^2 * n * ((2 + kurtosis / n) / PATHS)^0.5)
     end
   end
+  local x, share = run.kept[2], {}
+  for k, v in ipairs(grid:totable()) do share[k] = x:le(v * TAU * 2):to("f64"):mean() end
+  right:line(grid, share, {label = name, color = i})
+  x = run.state
   slopes[i] = report.slope(lx, ly)
-  left:scatter(at, sds, {label = name, marker = markers[i], color = i, size = 1.2})
+  left:scatter(steps, sds, {label = name, marker = markers[i], color = i, size = 1.2})
   if i == 1 then
     -- The end of a path is N(0, tau^2 N): skewness and kurtosis vanish.
     local third, third_se = report.mean((x / (TAU * STEPS^0.5))^3)
@@ -75,7 +66,7 @@ end
 local ns = {1, 1000}
 left:line(ns, {TAU, TAU * 1000^0.5}, {color = "grey", style = "dash", label = "τ √N"})
 
--- Eleven nested points, each sd to a relative 1/sqrt(2 PATHS): the slope is
+-- Ten nested points, each sd to a relative 1/sqrt(2 PATHS): the slope is
 -- good to that over the spread of ln N.
 local bar = 4 / (2 * PATHS)^0.5 / 2
 for i, law in ipairs(laws) do

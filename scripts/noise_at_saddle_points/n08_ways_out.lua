@@ -140,19 +140,15 @@ r:claim("annealing the learning rate we almost surely escape",
 -- By half a drift, the exact exponential, half a drift (weak order 2).
 local a, s = 1, 2
 local H, LAST = 0.02, 40
-local u, times, growth, grown = T.zeros{PATHS // 4}, {}, {}, {}
-local n = u:numel()
-local mean3
-for k = 1, math.floor(LAST / H + 0.5) do
-  local e = ((a - 0.5 * s^2) * H + s * H^0.5 * rng:normal{n}):exp()
-  u = (u + 0.5 * a * H) * e + 0.5 * a * H
-  local t = k * H
-  if math.abs(t - 0.5) < 1e-9 then mean3 = {report.mean(1 + u)} end
-  if k == 1 or k % 50 == 0 then
-    times[#times + 1], growth[#growth + 1] = t, (1 + u):log():mean()
-    grown[#grown + 1] = u
-  end
-end
+local n = PATHS // 4
+local inner = saddle.march(function(u, noise)
+  local e = ((a - 0.5 * s^2) * H + s * H^0.5 * noise.z):exp()
+  return (u + 0.5 * a * H) * e + 0.5 * a * H
+end, 0, math.floor(LAST / H + 0.5), {lanes = n, noise = {z = "normal"}, seed = 8, dt = H,
+  observe = {every = 25, keep = true}})
+local u, times, growth = inner.state, T(inner.times), {}
+for k = 1, #inner.times do growth[k] = (1 + inner.kept[k]):log():mean() end
+local mean3 = {report.mean(1 + inner.kept[2])}
 r:within("SVRG: E x_T = e^{aT} at T = 0.5", mean3[1], math.exp(a * 0.5), mean3[2])
 local ratio = 2 * a / s^2 -- 1/2: InvGamma(1/2, 1/2) is 1/Z^2
 local exact = report.expect(function(z) return math.log(1 + 1 / (z * z)) end, {0})

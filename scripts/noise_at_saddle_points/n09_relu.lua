@@ -13,7 +13,6 @@ local r = report.start{
     .. "reaches h, and stays there",
   time = "6 s; --quick 1 s",
 }
-local rng = saddle.random.new(9)
 
 -- ---- one kink: f = -(a + xi)|x| - eta x --------------------------------------
 
@@ -22,18 +21,13 @@ local PATHS = r.quick and 4000 or 40000
 local N = 1024
 local curves = {}
 for i, sd in ipairs{0.5, 2, 5} do
-  local x = T.zeros{PATHS}
-  local at, ratio, half = {}, {}, nil
-  for n = 1, 2 * N do
-    local side = T.where(x:ge(0), T.ones{PATHS}, -T.ones{PATHS})
-    x = x + (A + rng:normal{PATHS, sd = sd}) * side + rng:normal{PATHS, sd = 0.5}
-    if n & (n - 1) == 0 then
-      at[#at + 1], ratio[#ratio + 1] = n, (x:abs() / n):mean()
-    end
-    if n == N then half = x:abs() end
-  end
-  curves[i] = {sd, at, ratio}
-  local speed, se = report.mean((x:abs() - half) / N)
+  local run = saddle.march(function(x, noise)
+    return x + (A + sd * noise.xi) * T.where(x:ge(0), 1.0, -1.0) + 0.5 * noise.eta
+  end, 0, 2 * N, {lanes = PATHS, noise = {xi = "normal", eta = "normal"}, seed = i,
+    observe = {at = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, N, 2 * N}, keep = true, moments = true,
+               of = function(x) return x:abs() end}})
+  curves[i] = {sd, run.at, run.moments.mean / T(run.at)}
+  local speed, se = report.mean((run.kept[12] - run.kept[11]) / N)
   r:within(("speed of |x| over steps 1025 to 2048, noise %g a"):format(sd), speed, A, se)
   if i == 3 then
     r:claim("piecewise linear surfaces eliminate the attractive noise",
@@ -46,8 +40,7 @@ end
 
 -- Slope of the interpolant of x^2/2 on the mesh k h.
 local function slope(x, h)
-  local side = T.where(x:ge(0), T.ones{x:numel()}, -T.ones{x:numel()})
-  return side * ((x:abs() / h):floor() + 0.5) * h
+  return T.where(x:ge(0), 1.0, -1.0) * ((x:abs() / h):floor() + 0.5) * h
 end
 
 local a, s = 0.02, 0.4 -- of each step; s^2/2a = 4: the smooth saddle attracts
@@ -60,13 +53,12 @@ local STEPS = 400
 local meshes = {1, 1e-2, 1e-4, 1e-6, 2.0^-300}
 local paths, rates, ends = {}, {}, {}
 for i, h in ipairs(meshes) do
-  local x, list = T.full({PATHS}, 1), {1}
-  for n = 1, STEPS do
-    x = x + (a + rng:normal{PATHS, sd = s}) * slope(x, h)
-    if n % 10 == 0 then list[#list + 1] = (x:abs():sort())[PATHS // 2] end
-    if n == 100 then rates[i] = {report.mean(x:abs():log() / 100)} end
-  end
-  paths[i], ends[i] = list, list[#list]
+  local run = saddle.march(function(x, noise) return x + (a + s * noise.xi) * slope(x, h) end, 1, STEPS,
+    {lanes = PATHS, noise = {xi = "normal"}, seed = 10 + i, observe = {every = 10, keep = true}})
+  local list = {}
+  for k = 1, STEPS // 10 + 1 do list[k] = (run.kept[k]:abs():sort())[PATHS // 2] end
+  rates[i] = {report.mean(run.kept[11]:abs():log() / 100)}
+  paths[i], ends[i] = list, list[#list] 
 end
 r:within("rate of ln|x| over 100 steps on the finest mesh against E ln|1 + a + s "
   .. "xi|", rates[5][1],
