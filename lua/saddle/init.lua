@@ -10,7 +10,7 @@ local M = {version = core.system.version()}
 local origin = {
   tensor = "core", random = "core", linalg = "core",
   nn = true, data = true, optim = true, critical = true, plot = true,
-  march = true, sde = true,
+  sde = true, march = true, law = true, stats = true,
   file = true, transform = true, opt = true, progress = true,
   bignum = true, report = true,
   grad = "transform", value_and_grad = "transform", jvp = "transform",

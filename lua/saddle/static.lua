@@ -13,8 +13,9 @@ local is_number, results = tracing.is_number, tracing.results
 
 local M = {check_function = check_function}
 
--- Traces twice with inputs made by `input` and compares.
-function M.trace_static(f, where, leaves, input, build)
+--- twice(f, where, leaves, input, build): the trace of f(build(x)) with an
+--- input(tr, leaf, i) for every leaf, after a second one gave the same graph.
+function M.twice(f, where, leaves, input, build)
   local function once()
     local t = {tr = G.trace(true), x = {}}
     for i, leaf in ipairs(leaves) do
@@ -32,9 +33,6 @@ function M.trace_static(f, where, leaves, input, build)
   return a
 end
 
---- twice(f, where, leaves, input, build): the trace of f(build(x)) with an
---- input(tr, leaf, i) for every leaf, after a second one gave the same graph.
-M.twice = M.trace_static
 
 local VMAP_OPTIONS = {axes = false}
 
@@ -189,7 +187,7 @@ function M.vmap(f, opts)
     end
     local leaves, trees, mapped = vmap_arguments({...}, n, axes)
     local size = lane_count(leaves, mapped)
-    local t = M.trace_static(f, "vmap", leaves, function(tr, leaf, i)
+    local t = M.twice(f, "vmap", leaves, function(tr, leaf, i)
       return (mapped[i] and G.lane or G.like)(tr, leaf)
     end, function(x)
       return rebuild(trees, x)
@@ -284,7 +282,7 @@ local function numbers_of(leaves)
 end
 
 local function jit_entry(f, leaves, trees)
-  local t = M.trace_static(f, "jit", leaves, G.like, function(x)
+  local t = M.twice(f, "jit", leaves, G.like, function(x)
     return rebuild(trees, x)
   end)
   t.held = trees -- keeps what the key names by address
@@ -492,7 +490,7 @@ function M.iterate(step, state, n, opts)
   local lanes = state_leaves(leaves, opts.lanes)
   local inputs = table.move(leaves, 1, #leaves, 1, {})
   inputs[#inputs + 1] = 0.0 -- the clock
-  local t = M.trace_static(step, "iterate", inputs, function(tr, leaf, i)
+  local t = M.twice(step, "iterate", inputs, function(tr, leaf, i)
     return (opts.lanes and i <= #leaves and G.lane or G.like)(tr, leaf)
   end, function(x)
     return unflatten(stree, x), x[#x]

@@ -3,6 +3,7 @@
 ** they are used.  MIT licence. */
 #include "march/march.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "bind/tensors.h"
@@ -419,9 +420,49 @@ static int machine_run(lua_State *L) {
   return 1;
 }
 
+static double *push_lanes(lua_State *L, sl_int lanes, int to,
+                          const char *name) {
+  sl_tensor *t = sl_newtensor_nd(L, SL_F64, 1, &lanes);
+  lua_setfield(L, to, name);
+  return t->data;
+}
+
+/* machine:exits(request) -> {states =, time =, side =}, interrupted. request as
+** for run, with low, high and perhaps low_end, high_end, rate. */
+static int machine_exits(lua_State *L) {
+  request r = {.k = check_machine(L, 1)};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_newtable(L);
+  luaL_checkstack(L, 64, "march");
+  if (r.k->m == NULL || sl_march_values(r.k->m) < 3) {
+    sl_raisef(L, "first exits: the step cannot be run lane by lane");
+  }
+  read_job(L, &r);
+  r.job.every = 0;
+  read_states(L, &r, 3);
+  read_leaves(L, r.k, 1, &r.job.reads);
+  sl_exits e = {.low = num_field(L, 2, "low", -HUGE_VAL),
+                .high = num_field(L, 2, "high", HUGE_VAL),
+                .rate = num_field(L, 2, "rate", 0)};
+  e.low_end = num_field(L, 2, "low_end", e.low);
+  e.high_end = num_field(L, 2, "high_end", e.high);
+  e.time = push_lanes(L, r.job.lanes, 3, "time");
+  e.side = push_lanes(L, r.job.lanes, 3, "side");
+  sl_err err;
+  sl_status s = sl_march_exits(r.k->m, &r.job, &e, &err);
+  if (s != SL_EINTR) {
+    sl_try(L, s, &err);
+  }
+  lua_settop(L, 3);
+  lua_pushboolean(L, s == SL_EINTR);
+  return 2;
+}
+
 static const luaL_Reg functions[] = {{"machine", march_machine}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"run", machine_run},
+                                   {"exits", machine_exits},
                                    {"ops", machine_ops},
                                    {NULL, NULL}};
 

@@ -228,3 +228,15 @@ void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out) {
     vd_store(out + i, (vd)(sign | ONE));
   }
 }
+
+sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
+  const uint64_t at = (lane & 0xffffffffu) | step << 32;
+  uint64_t a[2], b[2];
+  scalar_words(key, UINT32_MAX, SL_RBRIDGE, at, a);
+  scalar_words(key, UINT32_MAX, SL_RBRIDGE + ATTEMPT, at, b);
+  vd r = vd_sqrt(-2.0 * vlog(unit(vu_all(b[0])))), c, s;
+  vturn(vu_all(b[1]), &c, &s);
+  return (sl_lane_luck){.u = unit(vu_all(a[0]))[0],
+                        .v = unit(vu_all(a[1]))[0],
+                        .z = r[0] * c[0]};
+}

@@ -34,6 +34,14 @@ void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
 /* out[i] = -1 or 1 by bit 63 - j of word[i]. */
 void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out);
 
+/* What a lane needs to be told about one step of its own beside its noises: two
+** uniforms and a normal, of the blocks { lane, step, 2^32 - 1, SL_RBRIDGE } and
+** its first attempt. */
+typedef struct sl_lane_luck {
+  double u, v, z;
+} sl_lane_luck;
+sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step);
+
 /* out[0 .. n) = 0 .. n-1, n < 2^31, in the order sl_random_permutation gives a
 ** fresh generator of that key. (random_choice.c) */
 void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out);

@@ -131,6 +131,32 @@ typedef struct sl_march_job {
 sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
                        sl_err *err);
 
+/* ---- first exits (exit.c) ------------------------------------------------ */
+
+/* Lanes run until they leave an interval, then another lane takes their place.
+** The last three results of the machine, which is `aged`, are numbers: where the
+** lane was before the step, where it is after it, and the variance of the step's
+** Brownian bridge between the two (0: none, only the ends count). A bridge that
+** touches a bound ends the lane within the step, at a time drawn from its law:
+** docs/sde.md 2. */
+typedef struct sl_exits {
+  double low, high;         /* the bounds before a step, perhaps infinite */
+  double low_end, high_end; /* and after it */
+  double rate; /* the bridge's clock: a share u of it is a share
+                  -log(1 - (1 - e^-rate) u) / rate of the step; 0: u */
+  /* By lane. time: in steps, -1 for lanes that were not run; NaN where the lane
+  ** stayed inside for all steps, or went wrong. side: -1, 1, or 0 for none,
+  ** NaN where the state became NaN or infinite. */
+  double *time, *side;
+} sl_exits;
+
+/* job->steps: at most so many for each lane; job->first, every, path and watch
+** are of no account. Final states are those at the end of a lane's last step.
+** Interrupted: lanes of slabs that were not done have time -1, and the status is
+** SL_EINTR. errors: SL_ENOMEM. */
+sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
+                         const sl_exits *exits, sl_err *err);
+
 /* ---- steps without a machine (wide.c) ------------------------------------ */
 
 /* A step as a program over all lanes: its inputs, of which the caller made the

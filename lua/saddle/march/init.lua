@@ -77,7 +77,7 @@ local function trace_step(step, leaves, stree, o, where)
   local n = #leaves
   inputs[n + 1] = 0.0
   for i, draw in ipairs(o.draws) do inputs[n + 1 + i] = noises.sample(draw) end
-  return static.trace_static(step, where, inputs, function(tr, leaf, i)
+  return static.twice(step, where, inputs, function(tr, leaf, i)
     return (i <= n and G.lane or G.like)(tr, leaf)
   end, function(x)
     local values = table.move(x, n + 2, #x, 1, {})
@@ -139,7 +139,7 @@ function M.watch_machine(of, leaves, stree, o, where)
     end
     return unflatten(structure, list)
   end
-  local t = static.trace_static(values, where .. ": of", inputs,
+  local t = static.twice(values, where .. ": of", inputs,
     function(tr, leaf, i) return (i <= n and G.lane or G.like)(tr, leaf) end,
     function(x) return unflatten(stree, x), clock_of(x[n + 1], o) end)
   local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,

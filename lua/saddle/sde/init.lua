@@ -4,7 +4,9 @@ local origin = {
   model = "model", saddle = "models", gbm = "models", ou = "models",
   double_well = "models", kloeden_platen = "models", langevin = "langevin",
   from_sgd = "sgd",
-  convergence = "convergence",
+  convergence = "convergence", simulate = "simulate",
+  first_exit = "first_exit", exit_theory = "exit_theory",
+  fokker_planck = "fokker_planck",
 }
 local whole = {scheme = "scheme"}
 

@@ -9,6 +9,7 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local static = require "saddle.static"
 local transform = require "saddle.transform"
+local correlation = require "saddle.sde.correlation"
 local forms = require "saddle.sde.forms"
 local noise_class = require "saddle.sde.noise_class"
 
@@ -135,125 +136,30 @@ local function layout_of(m, where)
   return layout, n
 end
 
--- ---- correlation ----------------------------------------------------------------
-
-local function matrix_of(c, m, where)
-  if type(c) == "number" and m == 2 then
-    return {{1, c}, {c, 1}}
-  end
-  c = opt.is_tensor(c) and c:totable() or c
-  if type(c) ~= "table" or #c ~= m then
-    fail(("%s: correlation: expected [%d x %d]%s, got %s"):format(where, m, m,
-      m == 2 and " or a number" or "", opt.show(c)))
-  end
-  for i = 1, m do
-    if type(c[i]) ~= "table" or #c[i] ~= m then
-      fail(("%s: correlation: row %d: expected %d numbers, got %s"):format(
-        where, i, m, opt.show(c[i])))
-    end
-  end
-  return c
-end
-
-local EPS = 1e-12 -- rounding in correlations that users computed
-
-local function check_entries(c, m, where)
-  for i = 1, m do
-    for j = 1, m do
-      local v = c[i][j]
-      if type(v) ~= "number" or not (math.abs(v) <= 1 + EPS) then
-        fail(("%s: correlation: expected numbers in [-1, 1], got %s at " ..
-          "(%d, %d)"):format(where, opt.show(v), i, j))
-      end
-      if math.abs(v - c[j][i]) > EPS or i == j and math.abs(v - 1) > EPS then
-        fail(("%s: correlation: expected a symmetric matrix with a diagonal " ..
-          "of ones, got %g at (%d, %d)"):format(where, v, i, j))
-      end
-    end
-  end
-end
-
--- Lower triangular L with L L' = c; zero columns where c is singular.
-local function factor(c, m, where)
-  local l = {}
-  for i = 1, m do
-    l[i] = {}
-    for j = 1, m do
-      l[i][j] = 0.0
-    end
-    for j = 1, i do
-      local s = c[i][j] + 0.0
-      for k = 1, j - 1 do
-        s = s - l[i][k] * l[j][k]
-      end
-      if i > j then
-        if l[j][j] > 0 then
-          l[i][j] = s / l[j][j]
-        elseif math.abs(s) > 1e-7 then
-          s = math.huge
-        end
-      elseif s > EPS then
-        l[i][i] = math.sqrt(s)
-      end
-      if s < -1e-10 and i == j or s == math.huge then
-        fail(where .. ": correlation: no such correlation exists: the " ..
-          "matrix is not positive semi-definite")
-      end
-    end
-  end
-  return l
-end
-
-local function set_correlation(m, c, where)
-  if c == nil then
-    return
-  end
-  c = matrix_of(c, m.noises, where)
-  check_entries(c, m.noises, where)
-  m.correlation, m.mix = c, factor(c, m.noises, where)
-end
-
 -- ---- the model -------------------------------------------------------------------
 
--- model{drift =, diffusion =, sense =, dim = 1, noises =, noise =,
--- correlation =, params =, name =}
---   drift(x, t), diffusion(x, t)  functions of tensors; x is a 0-d tensor for
---           dim = 1, [dim] else. The drift returns the like of x. The
---           diffusion: dim = 1, a number, or a list of m; else [dim], one
---           noise for each element (or one for all: noises = 1), or [dim x m].
---           Lists of numbers and 0-d tensors are taken for tensors.
---   sense   "ito" or "stratonovich": what the drift means; no default
---   noise   "additive" (no dependence on x), "scalar" (one noise), "diagonal"
---           (element i of x alone decides the factor of its noise), "general":
---           found by tracing; a class that is given is checked. m.commutative
---           says of general noise that it needs no areas.
---   correlation   of the noises: [m x m], or a number for two
-function M.model(spec)
-  local where = "model"
-  local o = opt.check(spec, defaults, where)
-  local m = setmetatable({name = o.name, params = o.params or {}}, Model)
-  m.sense = check_sense(o.sense, where)
-  m.drift = check_function(o.drift, where, "drift")
-  m.diffusion = check_function(o.diffusion, where, "diffusion")
-  m.dim = check_count(o.dim, where, "dim")
-  m.noises = o.noises and check_count(o.noises, where, "noises")
-  m.noise = o.noise and opt.choice(o.noise, noise_class.names,
-    where .. ": noise")
-  check_drift(m, where)
-  m.layout, m.noises = layout_of(m, where)
-  set_correlation(m, o.correlation, where)
-  noise_class.settle(m, where)
-  return m
+-- f's derivative at x along v: 0 when f does not depend on x.
+function M.along(f, x, v)
+  if type(v) == "number" and type(x) ~= "number" then
+    v = T(v + 0.0)
+  end
+  local _, d = transform.jvp(f, x, v)
+  return d
 end
 
--- The diffusion as users gave it, as one tensor.
-function Model:values(x, t)
-  return joined(self.diffusion(x, t))
-end
-
--- The drift as one tensor, in the model's own sense.
-function Model:own_drift(x, t)
-  return joined(self.drift(x, t))
+-- f(x, t) for symbolic x; of values x it is what the traced f gives, since an
+-- element of a tensor is a Lua number, and that of a symbolic one is not.
+local function both_ways(m, f)
+  local compiled
+  return function(x, t)
+    if G.issymbolic(x) then
+      return f(x, t)
+    elseif m.dim == 1 then
+      return f(type(x) == "number" and T(x + 0.0) or x, t)
+    end
+    compiled = compiled or static.jit(f)
+    return compiled(x, t)
+  end
 end
 
 local function raw_columns(m, x, t)
@@ -281,19 +187,17 @@ local function raw_columns(m, x, t)
   return list
 end
 
--- columns(x, t) -> {g_1, ..., g_m}, each like x, for independent noises: the
--- correlation is mixed in.
-function Model:columns(x, t)
-  local g = raw_columns(self, x, t)
-  if self.mix == nil then
+local function mixed_columns(m, x, t)
+  local g = raw_columns(m, x, t)
+  if m.mix == nil then
     return g
   end
   local list = {}
-  for k = 1, self.noises do
+  for k = 1, m.noises do
     local sum
-    for i = k, self.noises do
-      if self.mix[i][k] ~= 0 then
-        local term = self.mix[i][k] * g[i]
+    for i = k, m.noises do
+      if m.mix[i][k] ~= 0 then
+        local term = m.mix[i][k] * g[i]
         sum = sum and sum + term or term
       end
     end
@@ -302,34 +206,71 @@ function Model:columns(x, t)
   return list
 end
 
--- f's derivative at x along v: 0 when f does not depend on x.
-function M.along(f, x, v)
-  if type(v) == "number" and type(x) ~= "number" then
-    v = T(v + 0.0)
+-- model{drift =, diffusion =, sense =, dim = 1, noises =, noise =,
+-- correlation =, params =, name =}
+--   drift(x, t), diffusion(x, t)  functions of tensors; x is a 0-d tensor for
+--           dim = 1, [dim] else. The drift returns the like of x. The
+--           diffusion: dim = 1, a number, or a list of m; else [dim], one
+--           noise for each element (or one for all: noises = 1), or [dim x m].
+--           Lists of numbers and 0-d tensors are taken for tensors.
+--   sense   "ito" or "stratonovich": what the drift means; no default
+--   noise   "additive" (no dependence on x), "scalar" (one noise), "diagonal"
+--           (element i of x alone decides the factor of its noise), "general":
+--           found by tracing; a class that is given is checked. m.commutative
+--           says of general noise that it needs no areas.
+--   correlation   of the noises: [m x m], or a number for two
+function M.model(spec)
+  local where = "model"
+  local o = opt.check(spec, defaults, where)
+  local m = setmetatable({name = o.name, params = o.params or {}}, Model)
+  m.sense = check_sense(o.sense, where)
+  m.drift = check_function(o.drift, where, "drift")
+  m.diffusion = check_function(o.diffusion, where, "diffusion")
+  m.dim = check_count(o.dim, where, "dim")
+  m.noises = o.noises and check_count(o.noises, where, "noises")
+  m.noise = o.noise and opt.choice(o.noise, noise_class.names,
+    where .. ": noise")
+  check_drift(m, where)
+  m.layout, m.noises = layout_of(m, where)
+  if o.correlation ~= nil then
+    m.correlation, m.mix = correlation.factor(o.correlation, m.noises, where)
   end
-  local _, d = transform.jvp(f, x, v)
-  return d
+  m.values_at = both_ways(m, function(x, t)
+    return joined(m.diffusion(x, t))
+  end)
+  m.columns_at = both_ways(m, function(x, t)
+    return mixed_columns(m, x, t)
+  end)
+  noise_class.settle(m, where)
+  return m
 end
 
--- 1/2 sum_k Dg_k g_k: Ito's drift is Stratonovich's plus this.
-function Model:correction(x, t)
-  if self.noise == "additive" then
-    return 0.0
-  end
-  if self.layout == "element" and self.noise ~= "general" then
+-- 1/2 sum_k Dg_k g_k: Stratonovich's drift plus this is Ito's.
+local function correction(m, x, t)
+  if m.layout == "element" and m.noise ~= "general" then
     local function g(y)
-      return self:values(y, t)
+      return joined(m.diffusion(y, t))
     end
     return 0.5 * M.along(g, x, g(x))
   end
   local sum
-  for k, gk in ipairs(self:columns(x, t)) do
+  for k, gk in ipairs(mixed_columns(m, x, t)) do
     local term = M.along(function(y)
-      return self:columns(y, t)[k]
+      return mixed_columns(m, y, t)[k]
     end, x, gk)
     sum = sum and sum + term or term
   end
   return 0.5 * sum
+end
+
+-- The diffusion as one tensor; as columns {g_1, ..., g_m}, each like x, for
+-- independent noises: the correlation is mixed in.
+function Model:values(x, t)
+  return self.values_at(x, t)
+end
+
+function Model:columns(x, t)
+  return self.columns_at(x, t)
 end
 
 -- The drift in a sense, as a function of (x, t).
@@ -338,12 +279,12 @@ function Model:drift_in(sense)
     return joined(self.drift(x, t))
   end
   if sense == self.sense or self.noise == "additive" then
-    return own
+    return both_ways(self, own)
   end
   local sign = sense == "ito" and 1 or -1
-  return function(x, t)
-    return own(x, t) + sign * self:correction(x, t)
-  end
+  return both_ways(self, function(x, t)
+    return own(x, t) + sign * correction(self, x, t)
+  end)
 end
 
 function Model:ito_drift()
@@ -352,6 +293,11 @@ end
 
 function Model:stratonovich_drift()
   return self:drift_in("stratonovich")
+end
+
+-- exit_theory of this model: how long it stays in an interval.
+function Model:exit(opts)
+  return require "saddle.sde.exit_theory".new(self, opts)
 end
 
 -- Both forms as text; for built-in models as formulas.
