@@ -19,6 +19,7 @@ static const luaL_Reg modules[] = {
   {"process", sl_open_process}, {"network", sl_open_network},
   {"diffusion", sl_open_diffusion},
   {"march", sl_open_march},
+  {"law", sl_open_law},
   {NULL, NULL},
 };
 
