@@ -71,7 +71,7 @@ local function guide(fig, r, part)
   for i, h in ipairs(r.h) do
     ys[i] = last * (h / r.h[#r.h]) ^ part.order
   end
-  fig:line(r.h, ys, {style = "dashed", color = "gray",
+  fig:line(r.h, ys, {style = "dash", color = "gray",
     label = ("order %g"):format(part.order)})
 end
 

@@ -1,13 +1,16 @@
 -- scheme/sriw1.lua: SRIW1 of Roessler 2010 (SIAM J. Numer. Anal. 48, 922-952),
--- strong order 1.5 and weak order 2 for scalar and diagonal noise: two drifts
--- and four diffusions a step. I10 is the integral of W - W_t over the step;
+-- strong order 1.5 for scalar and diagonal noise: two drifts and four diffusions
+-- a step. Its weak order is 1.5 too (2 is often claimed): sqrt(h) enters the
+-- stages, and one step's error in E x^2 is of order h^2.5 unless drift and
+-- diffusion are linear. I10 is the integral of W - W_t over the step;
 -- I11 = (dW^2 - h)/2 and I111 = (dW^3 - 3 h dW)/6. The tableau is written out
 -- below for the order conditions that the tests check; docs/sde.md 2.
 -- MIT licence.
 local M = {
-  name = "sriw1", strong = 1.5, weak = 2, sense = "ito",
+  name = "sriw1", strong = 1.5, weak = 1.5, sense = "ito",
   noise = {"scalar", "diagonal"},
   source = "Roessler 2010", integrals = "time",
+  note = "weak order 2 for linear equations",
 }
 
 -- The coefficients in Roessler's notation; rows are stages.
