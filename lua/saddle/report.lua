@@ -11,6 +11,7 @@
 -- MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
+local stats = require "saddle.stats"
 
 local M = {}
 local Report = {}
@@ -143,9 +144,8 @@ end
 
 -- mean(x): mean and its standard error, of independent samples x [n].
 function M.mean(x)
-  local mean = x:mean()
-  local sd = (x - mean):norm() / math.sqrt(x:numel() - 1)
-  return mean, sd / math.sqrt(x:numel())
+  local s = stats.mean_se(x)
+  return s.mean, s.se
 end
 
 -- share(mask): the share of samples that a mask [n] holds for, and its
@@ -156,18 +156,10 @@ function M.share(mask, p)
   return got, math.sqrt(p * (1 - p) / n)
 end
 
--- slope(xs, ys): least squares: slope and its standard error, and intercept.
+-- slope(xs, ys): least squares: slope, its standard error, intercept.
 function M.slope(xs, ys)
-  local n, mx, my = #xs, 0, 0
-  for i = 1, n do mx, my = mx + xs[i] / n, my + ys[i] / n end
-  local xx, xy = 0, 0
-  for i = 1, n do
-    xx = xx + (xs[i] - mx)^2
-    xy = xy + (xs[i] - mx) * (ys[i] - my)
-  end
-  local slope, rest = xy / xx, 0
-  for i = 1, n do rest = rest + (ys[i] - my - slope * (xs[i] - mx))^2 end
-  return slope, math.sqrt(rest / math.max(n - 2, 1) / xx), my - slope * mx
+  local s = stats.slope(xs, ys)
+  return s.slope, s.se, s.intercept
 end
 
 local function sinh(x) return 0.5 * (math.exp(x) - math.exp(-x)) end

@@ -6,14 +6,11 @@ local T, plot, report = saddle.tensor, saddle.plot, saddle.report
 
 local r = report.start{
   source = "Noise at saddle points, 'Example': the surface shaken by noise of sd 0, 1, 2",
-  question = "Shaking the surface holds descent at the saddle. Is that attractive "
-    .. "noise, or is the saddle "
-    .. "gone from the surface on average?",
-  expected = "For x^4/4 - b^2 x^2/2 the mean surface E f(x + xi) has a minimum at 0 "
-    .. "once sd > b/sqrt 3: "
-    .. "that is the limit for small steps. Attractive noise lowers the threshold by a "
-    .. "term in the step: "
-    .. "E ln|1 - lr f''(xi)| = 0 at sd = b/sqrt 3 (1 - lr b^2/2 + ...)",
+  question = "Shaking the surface holds descent at the saddle. Is that attractive noise, or is "
+    .. "the saddle gone from the surface on average?",
+  expected = "For x^4/4 - b^2 x^2/2 the mean surface E f(x + xi) has a minimum at 0 once sd > "
+    .. "b/sqrt 3: that is the limit for small steps. Attractive noise lowers the threshold by a "
+    .. "term in the step: E ln|1 - lr f''(xi)| = 0 at sd = b/sqrt 3 (1 - lr b^2/2 + ...)",
   time = "5 s; --quick 1 s",
 }
 -- The text does not give its surface. We take b = 2.5, so that the two sd it
@@ -33,8 +30,8 @@ local edge = B / 3^0.5
 for _, sd in ipairs{0.99 * edge, 1.01 * edge} do
   local cp = saddle.critical.find(smoothed(sd), T{0.01, 0.01})
   local want = sd < edge and "saddle" or "minimum"
-  r:ok(("the mean surface at sd = %.3f has a %s at "
-    .. "0"):format(sd, want), cp.class == want, cp.class)
+  r:ok(("the mean surface at sd = %.3f has a %s at 0"):format(sd, want), cp.class == want,
+       cp.class)
 end
 local second = saddle.vmap(saddle.grad(saddle.grad(function(x)
   return 0.25 * x^4 - 0.5 * B^2 * x^2
@@ -127,14 +124,11 @@ r:claim("with noise of sd 2 it converges fairly rapidly to the saddle point",
   ("share of steps 1001 to 2000 within 0.4 b of the saddle: %s, %s, %s at sd 0, 1, 2"):format(
   report.pm(table.unpack(share[1])), report.pm(table.unpack(share[2])),
   report.pm(table.unpack(share[3]))), share[3][1] > 0.9 and share[2][1] < 0.5)
-r:erratum(("it does not stop there: noise in the gradient at the saddle is additive, x "
-  .. "keeps a law of sd "
-  .. "%.2f about it"):format(spread[3][1]))
-r:erratum(("attractive noise is not the main cause: on the mean surface the saddle is a "
-  .. "minimum for sd > "
-  .. "b/sqrt 3, for steps as small as you like; attractive noise lowers that threshold "
-  .. "by %.1f %% at "
-  .. "lr = %.3g"):format(100 * (1 - threshold(LR) / edge), LR))
+r:erratum(("it does not stop there: noise in the gradient at the saddle is additive, x keeps a "
+  .. "law of sd %.2f about it"):format(spread[3][1]))
+r:erratum(("attractive noise is not the main cause: on the mean surface the saddle is a minimum "
+  .. "for sd > b/sqrt 3, for steps as small as you like; attractive noise lowers that threshold "
+  .. "by %.1f %% at lr = %.3g"):format(100 * (1 - threshold(LR) / edge), LR))
 
 -- ---- the figure ---------------------------------------------------------------
 
@@ -147,7 +141,8 @@ end, {levels = {-9, -6, -3, 0, 3, 10}, color = "#a8a8a8", width = 0.5})
 for i, sd in ipairs{2, 1, 0} do
   local path = shaken{lr = LR, sd = sd, x = 0.3, y = 3, steps = 1000, lanes = 1, seed = 4,
                       observe = {every = 1}}.kept
-  left:line(path.x:flatten(), path.y:flatten(), {color = ({1, 3, 2})[i], width = i == 3 and 1.6 or 0.7,
+  left:line(path.x:flatten(), path.y:flatten(), {color = ({1, 3, 2})[i],
+    width = i == 3 and 1.6 or 0.7,
                      label = ({"sd 2", "sd 1", "sd 0"})[i]})
 end
 left:scatter({0}, {0}, {marker = "cross", color = "black", size = 1.6})
@@ -163,8 +158,7 @@ middle:vline(1 / 3^0.5, {label = "b / √3"})
 
 local right = fig:panel(3)
 right:set{xlabel = "lr b²", ylabel = "sd / b at the threshold",
-          legend = "top "
-  .. "right", yrange = {0.5, 0.6}}
+          legend = "top right", yrange = {0.5, 0.6}}
 right:line(T(rates) * B^2, T(at) / B, {label = "E ln|1 - lr f″| = 0"})
 right:line({0, 0.2}, {3^-0.5, 3^-0.5 * 0.9}, {style = "dash", color = "grey",
            label = "first order"})

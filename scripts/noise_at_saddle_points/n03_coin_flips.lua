@@ -5,13 +5,11 @@ local saddle = require "saddle"
 local plot, report = saddle.plot, saddle.report
 
 local r = report.start{
-  source = "Noise at saddle points, 'Attractive noise': the trees after 1, 2, 4 steps "
-    .. "and the samples "
-    .. "after 10, 20, 100, 1000 steps at s = 0.1",
+  source = "Noise at saddle points, 'Attractive noise': the trees after 1, 2, 4 steps and the "
+    .. "samples after 10, 20, 100, 1000 steps at s = 0.1",
   question = "A coin flip multiplies x by 1 + s or 1 - s: its mean stays. Does the walker?",
-  expected = "It tends to 0: P(|x_n| <= |x_0|) = 3/4, 11/16, 0.623, 0.588, 0.691, 0.947 "
-    .. "at n = 2, 4, "
-    .. "10, 20, 100, 1000 (not monotone); ln|x| drifts by (1/2) ln(1 - s^2) a step",
+  expected = "It tends to 0: P(|x_n| <= |x_0|) = 3/4, 11/16, 0.623, 0.588, 0.691, 0.947 at n = "
+    .. "2, 4, 10, 20, 100, 1000 (not monotone); ln|x| drifts by (1/2) ln(1 - s^2) a step",
   time = "2 s; --quick 0.5 s",
 }
 local S = 0.1
@@ -59,20 +57,18 @@ end
 
 r:claim("|x_2| < |x_0| with probability 3/4; |x_4| < |x_0| with at least 11/16",
   ("exactly %s and %s"):format(saddle.bignum.returns(2, 10), saddle.bignum.returns(4, 10)), true)
-r:erratum("the second case of two heads is described as two tails; 'at least' 11/16 is "
-  .. "an equality at "
-  .. "s = 0.1")
-r:claim("the mode of x_n is at n/2 heads", ("mode of %d samples at %d heads of 1000, "
-  .. "where one head "
-  .. "more or less changes the probability by 0.2 "
-  .. "%%"):format(PATHS, mode), math.abs(mode - 500) < 12)
+r:erratum("the second case of two heads is described as two tails; 'at least' 11/16 is an "
+  .. "equality at s = 0.1")
+r:claim("the mode of x_n is at n/2 heads", ("mode of %d samples at %d heads of 1000, where one "
+  .. "head more or less changes the probability by 0.2 %%"):format(PATHS, mode),
+  math.abs(mode - 500) < 12)
 r:claim("x_n gravitates towards zero at the rate -s^2/2 = -0.005",
   report.pm(drift, se) .. (" a step, exact -%.8f: to one per cent"):format(-law),
   math.abs(law / (-S^2 / 2) - 1) < 0.01)
 r:erratum("the rate is (1/2) ln(1 - s^2) = -0.0050252; -s^2/2 is its first term")
 r:claim("the trend to |x_n| <= |x_0| grows with n over 10, 20, 100, 1000",
-  ("%.3f, %.3f, %.3f, %.3f: it falls "
-    .. "first"):format(exact[3], exact[4], exact[5], exact[6]), false)
+  ("%.3f, %.3f, %.3f, %.3f: it falls first"):format(exact[3], exact[4], exact[5], exact[6]),
+  false)
 r:erratum("n heads and tails make a lattice: P falls to 0.588 at n = 20 before it tends to 1")
 
 -- ---- the trees ----------------------------------------------------------------

@@ -6,8 +6,8 @@ local T, plot, report = saddle.tensor, saddle.plot, saddle.report
 
 local r = report.start{
   source = "Noise at saddle points, 'Diffusive noise': x_N ~ N(x_0, tau sqrt N)",
-  question = "How fast does noise that does not depend on x carry it away, and does its "
-    .. "law matter?",
+  question = "How fast does noise that does not depend on x carry it away, and does its law "
+    .. "matter?",
   expected = "sd tau sqrt N whatever the law: slope 1/2 on log axes; normal as N grows",
   time = "4 s; --quick 1 s",
 }
@@ -36,7 +36,8 @@ local grid = T.linspace(-3, 3, 121)
 for i, law in ipairs(laws) do
   local name, draw, kind, kurtosis = table.unpack(law)
   local run = saddle.march(function(x, noise) return x + TAU * draw(noise.v) end, 0, STEPS,
-    {lanes = PATHS, noise = {v = kind}, seed = 4, observe = {at = steps, keep = true, moments = true}})
+    {lanes = PATHS, noise = {v = kind}, seed = 4, observe = {at = steps, keep = true,
+      moments = true}})
   local sds, lx, ly = {}, {}, {}
   for k, n in ipairs(steps) do
     local variance = run.moments.variance[k]
@@ -59,8 +60,7 @@ for i, law in ipairs(laws) do
     r:within("skewness at the end, normal draws", third, 0, third_se)
   elseif kurtosis == 6 then
     local third, third_se = report.mean((x / (TAU * STEPS^0.5))^3)
-    r:within("skewness at the end, exponential draws, 2 / sqrt "
-      .. "N", third, 2 / STEPS^0.5, third_se)
+    r:within("skewness at the end, exponential draws, 2 / sqrt N", third, 2 / STEPS^0.5, third_se)
   end
 end
 local ns = {1, 1000}
@@ -73,11 +73,10 @@ for i, law in ipairs(laws) do
   r:check("slope on log axes, " .. law[1], slopes[i], 0.5, bar)
 end
 r:claim("x diffuses at a rate of tau sqrt N, whatever the law of the noise",
-  ("slopes %.4f, %.4f, %.4f, %.4f, each ± "
-    .. "%.4f"):format(slopes[1], slopes[2], slopes[3], slopes[4],
+  ("slopes %.4f, %.4f, %.4f, %.4f, each ± %.4f"):format(slopes[1], slopes[2], slopes[3],
+    slopes[4],
   bar / 4), true)
-r:erratum("the sum from n = 0 to N has N + 1 terms; tau sqrt N is a standard deviation, "
-  .. "where N(x, .) "
-  .. "usually has the variance")
+r:erratum("the sum from n = 0 to N has N + 1 terms; tau sqrt N is a standard deviation, where "
+  .. "N(x, .) usually has the variance")
 r:figure(fig, "n04_diffusive_noise")
 r:finish()

@@ -5,15 +5,12 @@ local saddle = require "saddle"
 local T, sde, plot, report = saddle.tensor, saddle.sde, saddle.plot, saddle.report
 
 local r = report.start{
-  source = "Noise at saddle points, the stochastic equation, its analytical solution, "
-    .. "and the sample "
-    .. "path of a = 0.5, s = 1.2, tau = 0",
-  question = "Is the formula for the solution right, and does attractive noise lower "
-    .. "the growth rate "
-    .. "from a to a - s^2/2?",
-  expected = "Yes: simulated paths approach the formula's as the step shrinks; E x_t = "
-    .. "x_0 e^{at} and the "
-    .. "second moment as in docs/sde.md 3.1; ln|x_t|/t -> a - s^2/2 for tau = 0",
+  source = "Noise at saddle points, the stochastic equation, its analytical solution, and the "
+    .. "sample path of a = 0.5, s = 1.2, tau = 0",
+  question = "Is the formula for the solution right, and does attractive noise lower the growth "
+    .. "rate from a to a - s^2/2?",
+  expected = "Yes: simulated paths approach the formula's as the step shrinks; E x_t = x_0 "
+    .. "e^{at} and the second moment as in docs/sde.md 3.1; ln|x_t|/t -> a - s^2/2 for tau = 0",
   time = "15 s; --quick 2 s",
 }
 local rng = saddle.random.new(5)
@@ -35,7 +32,8 @@ local function gap(levels)
   local W, sum = T.zeros{PATHS}, T.zeros{PATHS}
   local state = {}
   for i, n in ipairs(levels) do
-    state[i] = {x = T.full({PATHS}, x0), dw = T.zeros{PATHS}, du = T.zeros{PATHS}, every = FINE // n}
+    state[i] = {x = T.full({PATHS}, x0), dw = T.zeros{PATHS}, du = T.zeros{PATHS},
+                every = FINE // n}
   end
   for k = 1, FINE do
     local dw, dv = h^0.5 * rng:normal{PATHS}, h^0.5 * rng:normal{PATHS}
@@ -87,23 +85,22 @@ local m1, s1 = report.mean(ens.x)
 local m2, s2 = report.mean(ens.x^2)
 r:within("mean, simulated by the default scheme, e^{at}", m1, 1.349858807576, s1)
 r:within("second moment", m2, second, s2)
-r:check("the formula for the variance (docs/sde.md "
-  .. "3.1)", second - mean^2, 0.33778936046, 1e-10)
+r:check("the formula for the variance (docs/sde.md 3.1)", second - mean^2, 0.33778936046, 1e-10)
 r:claim("the equation has the analytical solution given",
   ("rms distance of Euler-Maruyama to it %.3f, %.3f, %.3f at h = 1/8, 1/32, 1/128: order %.2f")
   :format(errors[1], errors[3], errors[5], order), math.abs(order - 0.5) < 0.1)
-r:erratum("footnote and text give U the name V in places; the integrator nu is omega "
-  .. "V_s - a mu s with "
-  .. "the V that is independent of W")
+r:erratum("footnote and text give U the name V in places; the integrator nu is omega V_s - a mu "
+  .. "s with the V that is independent of W")
 
 -- ---- growth -----------------------------------------------------------------------------
 
 local a, s = 0.5, 1.2
 local t = 40
-ens = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = t, dt = 0.25, paths = N // 4, seed = 6})
+ens = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = t, dt = 0.25, paths = N // 4,
+  seed = 6})
 local growth, growth_se = report.mean(ens.x:abs():log() / t)
-r:within("growth rate of ln|x| for tau = 0, exact scheme, a - "
-  .. "s^2/2", growth, a - 0.5 * s^2, growth_se)
+r:within("growth rate of ln|x| for tau = 0, exact scheme, a - s^2/2", growth, a - 0.5 * s^2,
+         growth_se)
 local euler = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = t, dt = 0.05, paths = N // 20,
                                                        seed = 7, scheme = "euler_maruyama"})
 local rate, rate_se = report.mean(euler.x:abs():log() / t)
@@ -112,12 +109,11 @@ local h = 0.05
 local euler_rate = report.expect(function(z)
   return math.log(math.abs(1 + a * h + s * h^0.5 * z)) / h
 end, {-(1 + a * h) / (s * h^0.5)})
-r:within("  the same by Euler-Maruyama, E ln|1 + ah + s sqrt(h) Z| / "
-  .. "h", rate, euler_rate, rate_se)
+r:within("  the same by Euler-Maruyama, E ln|1 + ah + s sqrt(h) Z| / h", rate, euler_rate,
+         rate_se)
 local gone, gone_se = report.share(ens.x:abs():lt(1))
 r:claim("attractive noise shifts the rate of exponential growth from a to a - s^2/2",
-  ("a = 0.5, s = 1.2: %s, where a - s^2/2 = %.2f; %s of the paths are nearer than x_0 "
-    .. "at t = 40")
+  ("a = 0.5, s = 1.2: %s, where a - s^2/2 = %.2f; %s of the paths are nearer than x_0 at t = 40")
   :format(report.pm(growth, growth_se), a - 0.5 * s^2, report.pm(gone, gone_se)),
   math.abs(growth - (a - 0.5 * s^2)) < 4 * growth_se)
 r:erratum("the rate of ln|x| shifts; E x_t still grows at rate a, carried by ever fewer paths")
@@ -166,7 +162,8 @@ r:check("strong order of Milstein", milstein_order, 1, 0.1)
 
 local fig = plot.figure{panels = {1, 3}, size = {7, 2.8}}
 local left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-local path = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = 50, dt = 0.02, paths = 1, seed = 12,
+local path = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = 50, dt = 0.02, paths = 1,
+  seed = 12,
                                                       every = 1})
 left:set{xlabel = "t", ylabel = "x", title = "a = 0.5, σ = 1.2, τ = 0", legend = false}
 left:line(path.times, path.path:flatten(), {width = 0.8})
@@ -174,7 +171,8 @@ local few = sde.simulate(sde.saddle{a = a, sigma = s, tau = 0.2}, {x0 = 1, t = 4
   paths = 6, seed = 3, every = 2})
 middle:set{xlabel = "t", ylabel = "|x|", logy = true, title = "six paths, τ = 0.2 and 0",
            yrange = {1e-8, 1e4}, legend = "bottom left"}
-local still = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = 40, dt = 0.05, paths = 6, seed = 3,
+local still = sde.simulate(sde.gbm{a = a, sigma = s}, {x0 = 1, t = 40, dt = 0.05, paths = 6,
+  seed = 3,
                                                        every = 2})
 for i = 1, 6 do
   middle:line(few.times, few.path:t()[i]:abs(), {color = 1, width = 0.5,
@@ -184,8 +182,8 @@ for i = 1, 6 do
 end
 middle:line({0, 40}, {1, math.exp((a - 0.5 * s^2) * 40)}, {color = "black", style = "dash",
             label = "a - σ²/2"})
-right:set{logx = true, logy = true, xlabel = "step h", ylabel = "rms error at t = "
-  .. "1", yrange = {5e-5, 0.1},
+right:set{logx = true, logy = true, xlabel = "step h", ylabel = "rms error at t = 1",
+          yrange = {5e-5, 0.1},
           legend = "bottom right"}
 right:line(hs, errors, {marker = "circle", label = "Euler, τ > 0", color = 3})
 right:line(hs, em, {marker = "circle", label = "Euler", color = 1})

@@ -6,11 +6,9 @@ local T, plot, report = saddle.tensor, saddle.plot, saddle.report
 local r = report.start{
   source = "Noise at saddle points, 'Use ReLu's' and its figure",
   question = "Does a piecewise linear surface do away with attractive noise?",
-  expected = "At one kink the noise is diffusive only and |x|/n -> a whatever its "
-    .. "strength. On a mesh of "
-    .. "width h of a smooth saddle that attracts, x sinks at the smooth rate E ln|1 + a "
-    .. "+ s xi| until it "
-    .. "reaches h, and stays there",
+  expected = "At one kink the noise is diffusive only and |x|/n -> a whatever its strength. On "
+    .. "a mesh of width h of a smooth saddle that attracts, x sinks at the smooth rate E ln|1 + "
+    .. "a + s xi| until it reaches h, and stays there",
   time = "6 s; --quick 1 s",
 }
 
@@ -24,7 +22,8 @@ for i, sd in ipairs{0.5, 2, 5} do
   local run = saddle.march(function(x, noise)
     return x + (A + sd * noise.xi) * T.where(x:ge(0), 1.0, -1.0) + 0.5 * noise.eta
   end, 0, 2 * N, {lanes = PATHS, noise = {xi = "normal", eta = "normal"}, seed = i,
-    observe = {at = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, N, 2 * N}, keep = true, moments = true,
+    observe = {at = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, N, 2 * N}, keep = true,
+               moments = true,
                of = function(x) return x:abs() end}})
   curves[i] = {sd, run.at, run.moments.mean / T(run.at)}
   local speed, se = report.mean((run.kept[12] - run.kept[11]) / N)
@@ -53,19 +52,19 @@ local STEPS = 400
 local meshes = {1, 1e-2, 1e-4, 1e-6, 2.0^-300}
 local paths, rates, ends = {}, {}, {}
 for i, h in ipairs(meshes) do
-  local run = saddle.march(function(x, noise) return x + (a + s * noise.xi) * slope(x, h) end, 1, STEPS,
+  local run = saddle.march(function(x, noise) return x + (a + s * noise.xi) * slope(x, h) end,
+                           1, STEPS,
     {lanes = PATHS, noise = {xi = "normal"}, seed = 10 + i, observe = {every = 10, keep = true}})
   local list = {}
   for k = 1, STEPS // 10 + 1 do list[k] = (run.kept[k]:abs():sort())[PATHS // 2] end
   rates[i] = {report.mean(run.kept[11]:abs():log() / 100)}
-  paths[i], ends[i] = list, list[#list] 
+  paths[i], ends[i] = list, list[#list]
 end
-r:within("rate of ln|x| over 100 steps on the finest mesh against E ln|1 + a + s "
-  .. "xi|", rates[5][1],
+r:within("rate of ln|x| over 100 steps on the finest mesh against E ln|1 + a + s xi|",
+         rates[5][1],
          smooth, rates[5][2])
 -- The step at x depends on x/h alone: where x has settled, medians go as h.
-r:check("median at the end: mesh 1e-2 over mesh 1 is 1e-2 (in "
-  .. "ln)", math.log(ends[2] / ends[1]),
+r:check("median at the end: mesh 1e-2 over mesh 1 is 1e-2 (in ln)", math.log(ends[2] / ends[1]),
         math.log(1e-2), 8 / PATHS^0.5) -- 4 s.e. of two medians
 
 -- The rate at |x| = 1 for a mesh that refines: averaged over where the mesh
@@ -82,16 +81,13 @@ for k = 0, 12 do
 end
 r:check("the smooth rate returns at h = |x|/2048", local_rates[13], smooth, 1e-4)
 
-r:claim("if the piecewise linear loss is fine and close to a smooth one, SGD may still "
-  .. "suffer near saddles",
-  ("a = 0.02, s = 0.4: over 100 steps ln|x| changes by %.4f, %.4f, %.4f, %.4f ± %.4f a "
-    .. "step for h = 1, "
-  .. "1e-2, 1e-4, 1e-6, by %.4f on the smooth saddle; the median stays at %.2g "
-  .. "h"):format(rates[1][1],
-  rates[2][1], rates[3][1], rates[4][1], rates[4][2], smooth, ends[2] / meshes[2]),
+r:claim("if the piecewise linear loss is fine and close to a smooth one, SGD may still suffer "
+  .. "near saddles",
+  ("a = 0.02, s = 0.4: over 100 steps ln|x| changes by %.4f, %.4f, %.4f, %.4f ± %.4f a step for "
+    .. "h = 1, 1e-2, 1e-4, 1e-6, by %.4f on the smooth saddle; the median stays at %.2g h"):format(
+  rates[1][1], rates[2][1], rates[3][1], rates[4][1], rates[4][2], smooth, ends[2] / meshes[2]),
   math.abs(rates[4][1] - smooth) < 0.1 * math.abs(smooth))
-r:erratum("the mesh sets the depth of the trap, not its strength: noise that scales the "
-  .. "loss is "
+r:erratum("the mesh sets the depth of the trap, not its strength: noise that scales the loss is "
   .. "attractive on every scale above h")
 
 -- ---- the figure -----------------------------------------------------------------

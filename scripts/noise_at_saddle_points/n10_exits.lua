@@ -6,13 +6,11 @@ local T, sde, plot, report = saddle.tensor, saddle.sde, saddle.plot, saddle.repo
 
 local r = report.start{
   source = "Noise at saddle points, 'Open questions': first exit from |x| < R",
-  question = "How does the mean exit time grow with R, which side does x leave by, how "
-    .. "long is the "
-    .. "excursion that escapes?",
+  question = "How does the mean exit time grow with R, which side does x leave by, how long is "
+    .. "the excursion that escapes?",
   expected = "From x = 0: ln R / (a - s^2/2) for s^2 < 2a; (asinh(s R/tau)/s)^2 at the border "
     .. "s^2 = 2a; R^nu, nu = 1 - 2a/s^2, beyond. The last excursion, from tau/s to R, takes "
-    .. "about L coth(m L/s^2)/m - s^2/m^2, L = ln(s R/tau), m = a - s^2/2: the same for "
-    .. "m and -m",
+    .. "about L coth(m L/s^2)/m - s^2/m^2, L = ln(s R/tau), m = a - s^2/2: the same for m and -m",
   time = "40 s; --quick 6 s",
 }
 local PATHS = r.quick and 1000 or 20000
@@ -32,8 +30,7 @@ for _, v in ipairs{{.3, 1, .1, 0, 1, 12.8752405108}, {.1, 1, .1, 0, 1, 19.621670
                    {.3, 1, .5, .5, 1, 2.5824044694, .45158600238},
                    {.3, 1, .5, .9, 1, 3.52041788327, .335218991401}} do
   local e = theory(model(v[1], v[2], v[3], v[4]), v[5])
-  relative(("T(0) at a = %g, s = %g, tau = %g, rho = %g, R = "
-    .. "%g"):format(v[1], v[2], v[3], v[4],
+  relative(("T(0) at a = %g, s = %g, tau = %g, rho = %g, R = %g"):format(v[1], v[2], v[3], v[4],
            v[5]), e:mean(0), v[6], 1e-9)
   if v[7] then r:check("  P(through R)", e:probability(0), v[7], 1e-10) end
 end
@@ -61,8 +58,8 @@ relative("s^2 > 2a: T / R^nu at R = 1e8", T0(regimes[3], 1e8) / 1e8^nu, constant
 
 local fig = plot.figure{panels = {1, 3}, size = {7, 2.8}}
 local left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-left:set{logx = true, logy = true, xlabel = "s R / τ", ylabel = "mean exit "
-  .. "time", legend = "top left"}
+left:set{logx = true, logy = true, xlabel = "s R / τ", ylabel = "mean exit time",
+         legend = "top left"}
 local radii = {}
 for k = 0, 40 do radii[k + 1] = 10^(-2 + 5 * k / 40) end
 for i, g in ipairs(regimes) do
@@ -83,8 +80,7 @@ end
 
 -- ---- sides --------------------------------------------------------------------------
 
-middle:set{xlabel = "correlation ρ", ylabel = "probability of the side x = "
-  .. "R", legend = "below",
+middle:set{xlabel = "correlation ρ", ylabel = "probability of the side x = R", legend = "below",
            yrange = {0, 1}}
 for i, g in ipairs{{.3, 1, .5, 1}, {-.5, 1, 1, 2}} do
   local rhos, p = {}, {}
@@ -156,19 +152,18 @@ for _, g in ipairs(regimes) do
   g.total, g.want = whole, want
   local L, drift = math.log(R / c), g.a - 0.5 * g.s^2
   local k = math.exp(2 * drift * L / g.s^2)
-  r:note("  a geometric Brownian motion from tau/s to R on that condition: "
-    .. "%.3f", drift == 0 and L^2 / 3
+  r:note("  a geometric Brownian motion from tau/s to R on that condition: %.3f",
+         drift == 0 and L^2 / 3
          or L * (k + 1) / (k - 1) / drift - g.s^2 / drift^2)
 end
 
 r:claim("x_t makes occasional very large forays; any such might suffice to escape",
-  ("s^2 > 2a, R = 100 tau/s: mean exit time %.1f, the foray that escapes takes %s of it; "
-  .. "theory %.2f"):format(regimes[3].total, report.pm(regimes[3].length, regimes[3].length_se),
+  ("s^2 > 2a, R = 100 tau/s: mean exit time %.1f, the foray that escapes takes %s of it; theory "
+    .. "%.2f"):format(regimes[3].total, report.pm(regimes[3].length, regimes[3].length_se),
   regimes[3].want), regimes[3].length < 0.3 * regimes[3].total)
 r:claim("it would be worthwhile exploring when x_t first exceeds R (an open question)",
-  ("mean times %.2f, %.2f, %.2f at s R/tau = 100 in the three regimes, as scale "
-    .. "functions say: "
-  .. "ln R, ln^2 R, R^nu"):format(regimes[1].total, regimes[2].total, regimes[3].total), true)
+  ("mean times %.2f, %.2f, %.2f at s R/tau = 100 in the three regimes, as scale functions say: "
+    .. "ln R, ln^2 R, R^nu"):format(regimes[1].total, regimes[2].total, regimes[3].total), true)
 r:erratum("the text's example has tau = 0: started at x_0 it then reaches R with probability "
   .. "(x_0/R)^nu for s^2 > 2a, and sinks to 0 otherwise; with tau > 0 it always escapes")
 
@@ -178,7 +173,8 @@ local g = {a = 0.5, s = 1.2, tau = 0.05}
 local R = 5
 local path
 for seed = 1, 200 do
-  local ens = sde.simulate(model(g.a, g.s, g.tau), {x0 = 0, t = 90, dt = 0.02, paths = 1, seed = seed,
+  local ens = sde.simulate(model(g.a, g.s, g.tau), {x0 = 0, t = 90, dt = 0.02, paths = 1,
+    seed = seed,
                                                     every = 2})
   local list = ens.path:flatten():totable()
   for k, x in ipairs(list) do

@@ -9,8 +9,7 @@ local sde, T = saddle.sde, saddle.tensor
 local r = saddle.report.start{
   source = "Noise at saddle points, 'Does the diffusive or attractive noise dominate?'",
   question = "When does noise hold descent at a saddle point, and how long?",
-  expected = "Inside tau/sigma x diffuses out in (R/tau)^2; outside, the time grows as "
-    .. "ln R for "
+  expected = "Inside tau/sigma x diffuses out in (R/tau)^2; outside, the time grows as ln R for "
     .. "sigma^2 < 2a, as ln^2 R at the border and as R^(1 - 2a/sigma^2) beyond",
   time = "60 s; --quick 3 s",
 }
@@ -32,10 +31,11 @@ for k, R in ipairs(radii) do
 end
 
 local fig = saddle.plot.figure{panels = {1, 2}, size = {7, 3}, logx = true, logy = true}
-fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R / τ", clabel = "mean time to "
-  .. "|x| = R, in 1/a"}
+fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R / τ",
+           clabel = "mean time to |x| = R, in 1/a"}
 fig[1]:heatmap(ratios, radii, map):vline(1, {color = "white"})
-fig[1]:contour(ratios, radii, map, {levels = {0.1, 1, 10, 100, 1000}, color = "black", width = 0.6})
+fig[1]:contour(ratios, radii, map, {levels = {0.1, 1, 10, 100, 1000}, color = "black",
+                                    width = 0.6})
 fig[1]:line(ratios, (2 * T(ratios))^-0.5, {color = "white", style = "dot"}) -- R = tau/sigma
 fig[2]:set{xlabel = "R / τ", ylabel = "mean time to |x| = R, in 1/a", legend = "top left"}
 
@@ -46,8 +46,7 @@ for i, ratio in ipairs{0.5, 1, 2, 4} do
     local hit = sde.first_exit(model(ratio), {x0 = 0, radius = R, seed = k, t_max = 4000,
       paths = r.quick and 1000 or 20000, dt = 0.02 * math.min(1, R^2)})
     at[k], mean[k], bar[k] = R, hit.mean, hit.se
-    r:within(("sigma^2/2a = %g, R = %g "
-      .. "tau"):format(ratio, R), hit.mean, theory(ratio, R), hit.se)
+    r:within(("sigma^2/2a = %g, R = %g tau"):format(ratio, R), hit.mean, theory(ratio, R), hit.se)
   end
   fig[2]:line(radii, line, {label = "σ²/2a = " .. ratio, color = i})
   fig[2]:errorbar(at, mean, bar, {color = i})
@@ -59,8 +58,7 @@ local function power(ratio, R) -- d ln T / d ln R
 end
 r:check("power of R far inside tau/sigma", power(4, 1e-3), 2, 1e-4)
 r:check("power of R far outside, 1 - 2a/sigma^2", power(4, 1e8), 0.75, 1e-4)
-r:claim("attractive noise dominates for large x, diffusive noise for small "
-  .. "x", ("sigma^2/2a = 4: the "
-  .. "time goes as R^%.3f at R = 0.01 tau/sigma, as R^%.3f at 1e4 tau/sigma"):format(
+r:claim("attractive noise dominates for large x, diffusive noise for small x", ("sigma^2/2a = "
+  .. "4: the time goes as R^%.3f at R = 0.01 tau/sigma, as R^%.3f at 1e4 tau/sigma"):format(
   power(4, 0.01 / 8^0.5), power(4, 1e4 / 8^0.5)), true)
 r:finish()

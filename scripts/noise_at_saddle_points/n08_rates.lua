@@ -1,23 +1,19 @@
--- n08_ways_out.lua: minibatch size, learning rate (fixed and annealed), SVRG.
--- Usage: saddle n08_ways_out.lua [--quick] [--out DIR].  MIT licence.
+-- n08_rates.lua: minibatch size, learning rate (fixed and annealed).
+-- Usage: saddle n08_rates.lua [--quick] [--out DIR].  MIT licence.
 local saddle = require "saddle"
 local T, plot, report = saddle.tensor, saddle.plot, saddle.report
 
 local r = report.start{
-  source = "Noise at saddle points, 'How should we escape saddle points', the SVRG figure",
+  source = "Noise at saddle points, 'How should we escape saddle points': minibatch size and "
+    .. "learning rate",
   question = "How large a minibatch, how small a learning rate, lets descent leave an "
-    .. "attractive saddle, "
-    .. "and how fast does SVRG leave?",
-  expected = "On the equation dx = a x dt + s x dW: minibatch factor > s^2/2a, learning "
-    .. "rate < 2a/s^2. "
-    .. "Discrete descent: E ln|1 + lr (a + s xi)| = 0, for coin flips lr = 2a/(s^2 - "
-    .. "a^2); normal noise "
-    .. "turns earlier, and never for a > 0.328 s. SVRG: "
-    .. "ln x~ grows by E ln(1 + Y), Y ~ InvGamma(1 - 2a/s^2, 2a/s^2), an epoch: 1.8038 "
-    .. "at a = 1, s = 2",
-  time = "10 s; --quick 2 s",
+    .. "attractive saddle?",
+  expected = "On the equation dx = a x dt + s x dW: minibatch factor > s^2/2a, learning rate < "
+    .. "2a/s^2. Discrete descent: E ln|1 + lr (a + s xi)| = 0, for coin flips lr = 2a/(s^2 - "
+    .. "a^2); normal noise turns earlier, and never for a > 0.328 s",
+  time = "3 s; --quick 1 s",
 }
-local A, S = 0.2, 1 -- s^2/2a = 2.5; for SVRG 1 and 2, as in the text's figure
+local A, S = 0.2, 1 -- s^2/2a = 2.5
 local rng = saddle.random.new(8)
 local PATHS = r.quick and 20000 or 200000
 
@@ -54,8 +50,8 @@ r:claim("for minibatches larger by more than s^2/2a we expect to escape",
 
 local root_gauss, root_over = report.root(gaussian, 0.2, 0.6), report.root(gaussian, 0.9, 1.5)
 local root_coins = report.root(coins, 0.2, 0.6)
-r:check("learning rate where coin flips turn, 2a/(s^2 - "
-  .. "a^2)", root_coins, 2 * A / (S^2 - A^2), 1e-12)
+r:check("learning rate where coin flips turn, 2a/(s^2 - a^2)", root_coins, 2 * A / (S^2 - A^2),
+        1e-12)
 r:check("  at a = 1, s = 2", report.root(function(lr)
   return math.log(math.abs((1 + 3 * lr) * (1 - lr)))
 end, 0.5, 0.9), 2 / 3, 1e-12)
@@ -85,13 +81,12 @@ r:ok("normal noise attracts at no learning rate once a > 0.3283 s", least(0.3283
      least(0.3281) < 0, ("the border is a = %.4f s"):format(never))
 r:claim("for learning rates below 2a/s^2 stochastic gradient descent should escape",
   ("at a = 0.2, s = 1: coin flips escape below %.4f, normal noise below %.4f and above %.3f; "
-  .. "2a/s^2 = %.4f"):format(root_coins, root_gauss, root_over, 2 * A / S^2),
+    .. "2a/s^2 = %.4f"):format(root_coins, root_gauss, root_over, 2 * A / S^2),
   root_gauss >= 2 * A / S^2 and root_coins >= 2 * A / S^2)
-r:erratum("2a/s^2 is the equation's; a discrete step has E ln|1 + lr (a + s xi)| = 0: "
-  .. "coin flips allow "
-  .. "more, 2a/(s^2 - a^2), normal noise less; large steps overshoot and escape, and "
-  .. "with normal noise "
-  .. "and a > 0.328 s (the text's a = 1, s = 2, say) no learning rate is attracted at all")
+r:erratum("2a/s^2 is the equation's; a discrete step has E ln|1 + lr (a + s xi)| = 0: coin "
+  .. "flips allow more, 2a/(s^2 - a^2), normal noise less; large steps overshoot and escape, "
+  .. "and with normal noise and a > 0.328 s (the text's a = 1, s = 2, say) no learning rate is "
+  .. "attracted at all")
 
 -- Per-sample quadratics h_i x^2/2 of a data set, minibatches drawn from it.
 local SAMPLES = 2000
@@ -108,8 +103,8 @@ for i, b in ipairs(batches) do
   law[i] = gaussian(LR, sd / b^0.5)
 end
 -- For minibatches of one the data set itself is the law.
-r:within("minibatch 1: the sum over the "
-  .. "samples", measured[1], (1 - LR * h):abs():log():mean(), bars[1])
+r:within("minibatch 1: the sum over the samples", measured[1], (1 - LR * h):abs():log():mean(),
+         bars[1])
 local turn = report.root(function(b) return gaussian(LR, S / b^0.5) end, 1, 8)
 r:check("minibatch 16 against normal noise (its mean is nearly normal)", measured[8], law[8],
         4 * bars[8] + 2e-3)
@@ -124,66 +119,14 @@ for k = 1, STEPS do
   if k % 10 == 0 then mean_ln[#mean_ln + 1], sums[#sums + 1] = x:mean(), sum end
 end
 local annealed, annealed_se = report.mean(x)
-r:within("ln|x_1000| of annealed descent against the sum of its "
-  .. "rates", annealed, sum, annealed_se)
+r:within("ln|x_1000| of annealed descent against the sum of its rates", annealed, sum,
+         annealed_se)
 local out = report.share(x:gt(0))
 local lowest = math.min(table.unpack(sums))
 r:claim("annealing the learning rate we almost surely escape",
-  ("lr = 0.8 / (1 + k/40): the mean of ln|x| sinks to %.2f and is at %s after 1000 "
-    .. "steps, where %.1f %% "
-  .. "are beyond |x_0|")
+  ("lr = 0.8 / (1 + k/40): the mean of ln|x| sinks to %.2f and is at %s after 1000 steps, where "
+    .. "%.1f %% are beyond |x_0|")
   :format(lowest, report.pm(annealed, annealed_se), 100 * out), sum > 0)
-
--- ---- SVRG -------------------------------------------------------------------------------
-
--- Inner loop from landmark 1: du = a (u + 1) dt + s u dW, u_0 = 0, x = 1 + u, at a = 1, s = 2.
--- By half a drift, the exact exponential, half a drift (weak order 2).
-local a, s = 1, 2
-local H, LAST = 0.02, 40
-local n = PATHS // 4
-local inner = saddle.march(function(u, noise)
-  local e = ((a - 0.5 * s^2) * H + s * H^0.5 * noise.z):exp()
-  return (u + 0.5 * a * H) * e + 0.5 * a * H
-end, 0, math.floor(LAST / H + 0.5), {lanes = n, noise = {z = "normal"}, seed = 8, dt = H,
-  observe = {every = 25, keep = true}})
-local u, times, growth = inner.state, T(inner.times), {}
-for k = 1, #inner.times do growth[k] = (1 + inner.kept[k]):log():mean() end
-local mean3 = {report.mean(1 + inner.kept[2])}
-r:within("SVRG: E x_T = e^{aT} at T = 0.5", mean3[1], math.exp(a * 0.5), mean3[2])
-local ratio = 2 * a / s^2 -- 1/2: InvGamma(1/2, 1/2) is 1/Z^2
-local exact = report.expect(function(z) return math.log(1 + 1 / (z * z)) end, {0})
-r:check("SVRG: E ln(1 + Y) by quadrature", exact, 1.8038, 5e-5)
-local direct, direct_se = report.mean((1 + rng:normal{PATHS}^-2):log())
-r:within("  the same from samples of the inverse gamma law", direct, exact, direct_se)
-local long, long_se = report.mean((1 + u):log())
-r:within("  the same from the inner loop at T = 40", long, exact, long_se)
-r:ok("every path ends further from the saddle than its landmark", u:min() > 0,
-     ("least u = %.2g"):format(u:min()))
-r:claim("with probability 1 the next landmark is further from the saddle",
-        ("true of all %d inner loops, at T = 0.02 and at T = 40"):format(n), u:min() > 0)
-r:claim("SVRG escapes no slower than geometrically, at a rate proportional to 2a/s^2 = 0.5",
-  ("ln x~ grows by %s an epoch, exactly %.4f; geometric, but not that rate"):format(
-  report.pm(long, long_se), exact), false)
-r:erratum("the rate of a converged epoch is E ln(1 + Y), which is not proportional to "
-  .. "2a/s^2 (right "
-  .. "panel); the mean E x_T = e^{aT} x~ of a finite epoch has no limit, since 2a > 0 "
-  .. "makes E Y infinite")
-
--- Against 2a/s^2 = c: Y ~ InvGamma(1 - c, c) = c/G. E ln(1 + c/G) with G = e^v.
-local function svrg_rate(c)
-  local alpha = 1 - c
-  -- Density of v = ln G: e^{alpha v - e^v} / Gamma(alpha); trapezium over the line.
-  local top, bottom, dv = 0, 0, 0.01
-  for k = -6000, 500 do
-    local v = k * dv
-    local w = math.exp(alpha * v - math.exp(v))
-    top, bottom = top + w * math.log(1 + c * math.exp(-v)), bottom + w
-  end
-  return top / bottom
-end
-r:check("  the same by another quadrature", svrg_rate(ratio), exact, 1e-9)
-local cs, svrg = {}, {}
-for k = 1, 17 do cs[k], svrg[k] = 0.05 * k, svrg_rate(0.05 * k) end
 
 -- ---- figures ------------------------------------------------------------------------------
 
@@ -202,8 +145,7 @@ left:line(lrs, c, {label = "coin flips"}):hline(0)
 left:scatter({2 * A / S^2}, {0}, {color = 1, marker = "square", size = 1.3})
 left:scatter({root_gauss}, {0}, {color = 2, marker = "square", size = 1.3})
 left:scatter({root_coins}, {0}, {color = 3, marker = "square", size = 1.3})
-middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| a "
-  .. "step", legend = "bottom right",
+middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| a step", legend = "bottom right",
            title = "learning rate 0.8"}
 middle:errorbar(batches, measured, bars, {label = "data set", color = "black"})
 local bs, bl, be = {}, {}, {}
@@ -211,8 +153,8 @@ for k = 1, 61 do
   bs[k] = 1 + (k - 1) / 4
   bl[k], be[k] = gaussian(LR, S / bs[k]^0.5), sde(LR, S / bs[k]^0.5)
 end
-middle:line(bs, bl, {label = "normal "
-  .. "noise", color = 2}):line(bs, be, {label = "equation", color = 1})
+middle:line(bs, bl, {label = "normal noise", color = 2}):line(bs, be, {label = "equation",
+  color = 1})
 middle:hline(0)
 right:set{xlabel = "step", ylabel = "mean of ln|x|", legend = "top left", title = "annealed"}
 right:line(T.arange(0, STEPS, 10), mean_ln, {label = "0.8 / (1 + k/40)"})
@@ -221,33 +163,6 @@ for k = 0, STEPS, 10 do fixed[#fixed + 1] = k * gaussian(LR) end
 right:line(T.arange(0, STEPS, 10), fixed, {label = "0.8", style = "dash", color = 2}):hline(0)
 right:set{yrange = {-20, 20}}
 r:figure(fig, "n08_rates")
-
-fig = plot.figure{panels = {1, 3}, size = {7, 2.7}}
-left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-left:set{xlabel = "x after a long "
-  .. "epoch", ylabel = "density", xrange = {-0.5, 6}, legend = "top right",
-         title = "a = 1, σ = 2, landmark 1"}
-left:hist(1 + u, {bins = 60, range = {1, 6}, density = true, color = 6, label = "inner "
-  .. "loop, T = 40"})
-local xs, ps = {}, {}
-for k = 1, 200 do
-  local y = 5 * k / 200
-  xs[k] = 1 + y
-  ps[k] = (ratio / math.pi)^0.5 * y^-1.5 * math.exp(-ratio / y)
-end
-left:line(xs, ps, {label = "inverse gamma", color = 1})
-left:vline(1, {color = "orange", style = "solid", width = 1.4, label = "landmark"})
-left:vline(0, {color = "black", style = "dot"})
-middle:set{xlabel = "epoch length T", ylabel = "E ln(x / landmark)", legend = "bottom right",
-           title = "one epoch"}
-middle:line(times, growth, {label = "inner loop"})
-middle:hline(exact, {label = "E ln(1 + Y) = 1.8038"})
-middle:hline(0.5, {label = "2a/σ²", style = "dot", color = 2})
-right:set{xlabel = "2a / σ²", ylabel = "growth of ln x an epoch", legend = "top left",
-          title = "converged epochs"}
-right:line(cs, svrg, {label = "E ln(1 + Y)"})
-right:line({0, 0.85}, {0, 0.85}, {label = "2a/σ²", style = "dot", color = 2})
-r:figure(fig, "n08_svrg")
 r:note("minibatch where normal noise turns at lr = 0.8: %.3f; the equation says %.3f", turn,
        LR * S^2 / (2 * A))
 r:finish()
