@@ -64,7 +64,9 @@ function M.start(opts)
     i = i + 1
   end
   for _, key in ipairs{"source", "question", "expected"} do
-    print(wrap(opts[key], ("%-10s"):format(key .. ":"), (" "):rep(10)))
+    if opts[key] ~= "" then
+      print(wrap(opts[key], ("%-10s"):format(key .. ":"), (" "):rep(10)))
+    end
   end
   if opts.time ~= "" then
     print(("%-10s%s on two cores%s"):format("time:", opts.time,

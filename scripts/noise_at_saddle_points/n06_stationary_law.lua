@@ -80,9 +80,11 @@ end
 r:claim("the stationary density is Pearson's type IV as given",
   ("KS distance of %d paths at t = 80 to it: %.4f (p = %.2g) for (2, 0), %.4f (p = %.2g) for "
     .. "(2, .95)")
-  :format(PATHS, cases[1].ks, cases[1].p, cases[3].ks, cases[3].p), true)
+  :format(PATHS, cases[1].ks, cases[1].p, cases[3].ks, cases[3].p),
+  math.min(cases[1].p, cases[3].p) > 1e-3)
 r:claim("the figure's second case, s = sqrt 2, has a stationary distribution",
-  "2a = s^2: the density has no finite integral; asinh(s x/tau)/s of the paths is N(0, t)", false)
+  "2a = s^2: the density has no finite integral; asinh(s x/tau)/s of the paths is N(0, t)",
+  stationary(cases[2]).exists)
 r:erratum("x_t converges in law: lim x_t does not exist, path by path it never settles")
 r:claim("x_infinity is not integrable, its expected value is infinite",
   "at the figure's a = 1 the tail exponent is 1/2: true there",

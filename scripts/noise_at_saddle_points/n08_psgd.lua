@@ -68,10 +68,10 @@ r:claim("PSGD: scaling tau by alpha scales P(|x| < R) by about 1/alpha",
   math.abs(exponent(10 * unit, 2) - 1) < 0.25)
 r:erratum("added noise is independent, so that rho changes as well while rho tau/s stays: the "
   .. "law is not just wider (dotted in the figure: rho kept)")
+local slow = math.log(wait(30 / 1.1) / wait(30 * 1.1)) / math.log(1.21)
 r:erratum(("1/alpha holds for R far inside the law. The mean time to |x| = 1e5 tau/s, what "
-  .. "training waits for, falls as alpha^-%.2f at alpha = 30: the exponent is 1 - 2a/s^2 = "
-  .. "1/2"):format(
-  math.log(wait(30 / 1.1) / wait(30 * 1.1)) / math.log(1.21)))
+  .. "training waits for, falls as alpha^-%.2f at alpha = 30: its exponent is 1 - 2a/s^2"):format(
+  slow))
 
 -- ---- the figure ---------------------------------------------------------------
 

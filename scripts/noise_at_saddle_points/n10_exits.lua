@@ -138,12 +138,13 @@ local function excursions(g, R, paths, h)
   return T(total), T(length)
 end
 
+local agree = true
 for _, g in ipairs(regimes) do
   local R = 10
   local m = model(g.a, g.s, g.tau)
   local total, length = excursions(g, R, r.quick and 500 or 4000, 0.02)
   local whole, whole_se = report.mean(total)
-  r:within(g.name .. ", R = 10: mean exit time", whole, T0(g, R), whole_se)
+  agree = r:within(g.name .. ", R = 10: mean exit time", whole, T0(g, R), whole_se) and agree
   local c = g.tau / g.s
   -- From just above tau/s, on condition that R is reached first.
   local want = sde.exit_theory(m, {lower = c, upper = R}):mean(c * (1 + 1e-6), "upper")
@@ -163,7 +164,7 @@ r:claim("x_t makes occasional very large forays; any such might suffice to escap
   regimes[3].want), regimes[3].length < 0.3 * regimes[3].total)
 r:claim("it would be worthwhile exploring when x_t first exceeds R (an open question)",
   ("mean times %.2f, %.2f, %.2f at s R/tau = 100 in the three regimes, as scale functions say: "
-    .. "ln R, ln^2 R, R^nu"):format(regimes[1].total, regimes[2].total, regimes[3].total), true)
+    .. "ln R, ln^2 R, R^nu"):format(regimes[1].total, regimes[2].total, regimes[3].total), agree)
 r:erratum("the text's example has tau = 0: started at x_0 it then reaches R with probability "
   .. "(x_0/R)^nu for s^2 > 2a, and sinks to 0 otherwise; with tau > 0 it always escapes")
 

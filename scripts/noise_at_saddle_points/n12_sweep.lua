@@ -60,5 +60,6 @@ r:check("power of R far inside tau/sigma", power(4, 1e-3), 2, 1e-4)
 r:check("power of R far outside, 1 - 2a/sigma^2", power(4, 1e8), 0.75, 1e-4)
 r:claim("attractive noise dominates for large x, diffusive noise for small x", ("sigma^2/2a = "
   .. "4: the time goes as R^%.3f at R = 0.01 tau/sigma, as R^%.3f at 1e4 tau/sigma"):format(
-  power(4, 0.01 / 8^0.5), power(4, 1e4 / 8^0.5)), true)
+  power(4, 0.01 / 8^0.5), power(4, 1e4 / 8^0.5)),
+  power(4, 0.01 / 8^0.5) > 1.9 and power(4, 1e4 / 8^0.5) < 1)
 r:finish()
