@@ -111,7 +111,7 @@ clang_needs := libomp-dev
 
 # Hand-written limits of the benchmark: not Saddle's code, so any arithmetic
 # the compiler likes.
-BENCH := limits limit_net limit_gemm limit_quad
+BENCH := limits limit_net limit_gemm limit_quad limit_sde
 build/bench/limits: $(BENCH:%=tests/bench/%.c)
 build/bench/kernels: tests/bench/kernels.c
 build/bench/limits build/bench/kernels: tests/bench/protocol.c $(wildcard tests/bench/*.h)

@@ -72,7 +72,8 @@ static const kind_row kinds[] = {
     {"normal", SL_RNORMAL},           {"sign", SL_RSIGN},
     {"uniform", SL_RUNIFORM},         {"exponential", SL_REXPONENTIAL},
     {"bernoulli", SL_RBERNOULLI},     {"index", SL_RINTEGER},
-    {"permutation", SL_RPERMUTATION}, {NULL, 0},
+    {"permutation", SL_RPERMUTATION}, {"given", SL_RGIVEN},
+    {NULL, 0},
 };
 
 /* One noise from the table on top: {kind =, size =, a =, b =, n =}. */
@@ -420,6 +421,46 @@ static int machine_run(lua_State *L) {
   return 1;
 }
 
+static sl_int *push_counts(lua_State *L, sl_int lanes, int to,
+                           const char *name) {
+  sl_tensor *t = sl_newtensor_nd(L, SL_I64, 1, &lanes);
+  memset(t->data, 0, (size_t)lanes * sizeof(sl_int));
+  lua_setfield(L, to, name);
+  return t->data;
+}
+
+/* machine:adaptive(request) -> {states =, accepted =, rejected =, forced =, ...}.
+** request as for run, with motions, deepest, span, start, exponent, safety. */
+static int machine_adaptive(lua_State *L) {
+  request r = {.k = check_machine(L, 1)};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_newtable(L);
+  luaL_checkstack(L, 64, "march");
+  if (r.k->m == NULL) {
+    sl_raisef(L, "adaptive: the step cannot be run lane by lane");
+  }
+  read_job(L, &r);
+  r.job.every = 0;
+  read_states(L, &r, 3);
+  read_leaves(L, r.k, 1, &r.job.reads);
+  read_watch(L, &r, 3);
+  const sl_int lanes = r.job.lanes;
+  sl_adaptive a = {.motions = (int)int_field(L, 2, "motions", 1),
+                   .deepest = (int)int_field(L, 2, "deepest", 16),
+                   .span = num_field(L, 2, "span", 1),
+                   .start = num_field(L, 2, "start", 1),
+                   .exponent = num_field(L, 2, "exponent", 0.5),
+                   .safety = num_field(L, 2, "safety", 0.9),
+                   .accepted = push_counts(L, lanes, 3, "accepted"),
+                   .rejected = push_counts(L, lanes, 3, "rejected"),
+                   .forced = push_counts(L, lanes, 3, "forced")};
+  sl_err err;
+  sl_try(L, sl_march_adaptive(r.k->m, &r.job, &a, &err), &err);
+  lua_settop(L, 3);
+  return 1;
+}
+
 static double *push_lanes(lua_State *L, sl_int lanes, int to,
                           const char *name) {
   sl_tensor *t = sl_newtensor_nd(L, SL_F64, 1, &lanes);
@@ -463,6 +504,7 @@ static const luaL_Reg functions[] = {{"machine", march_machine}, {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"run", machine_run},
                                    {"exits", machine_exits},
+                                   {"adaptive", machine_adaptive},
                                    {"ops", machine_ops},
                                    {NULL, NULL}};
 

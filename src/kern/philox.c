@@ -38,9 +38,19 @@ uint64_t sl_random_word(uint64_t key, uint32_t stream, uint32_t last,
   return c[2 * half] | (uint64_t)c[2 * half + 1] << 32;
 }
 
-/* 32 counters from `block`, a multiple of 32, so the low word never carries. */
-static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
-                         uint64_t block, uint64_t *out) {
+__attribute__((noinline)) void sl_keys_of(uint64_t key, sl_keys *out) {
+  uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+  for (int round = 0; round < ROUNDS; round++) {
+    out->k0[round] = vu_all(k0);
+    out->k1[round] = vu_all(k1);
+    k0 += WEYL0;
+    k1 += WEYL1;
+  }
+}
+
+/* 32 counters from low word `block`, a multiple of 32, so it never carries. */
+static inline void chunk(const sl_keys *key, const sl_shared *shared,
+                         uint32_t block, uint64_t *out) {
   vu lane;
   for (int i = 0; i < SL_VW; i++) {
     lane[i] = (uint64_t)i;
@@ -48,9 +58,9 @@ static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
   for (int first = 0; first < COUNTERS; first += CHAINS * SL_VW) {
     vu c0[CHAINS], w0[CHAINS], w1[CHAINS];
     for (int i = 0; i < CHAINS; i++) {
-      c0[i] = lane + ((block & 0xffffffffu) + (uint64_t)(first + i * SL_VW));
+      c0[i] = lane + vu_all(block + (uint32_t)(first + i * SL_VW));
     }
-    sl_chains_shared(key, c0, (uint32_t)(block >> 32), stream, last, w0, w1);
+    sl_chains_shared(key, shared, c0, w0, w1);
     for (int i = 0; i < CHAINS; i++) {
       int j = first + i * SL_VW;
       uint64_t *at = out + 16 * (j / 8) + j % 8;
@@ -62,7 +72,14 @@ static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
 
 void sl_random_words(uint64_t key, uint32_t stream, uint32_t last,
                      uint64_t pos, sl_int n, uint64_t *out) {
-  for (sl_int i = 0; i < n; i += SL_RANDOM_CHUNK) {
-    chunk(key, stream, last, (pos + (uint64_t)i) / 2, out + i);
+  uint64_t block = pos / 2;
+  sl_keys keys;
+  sl_keys_of(key, &keys);
+  sl_shared shared = sl_share(&keys, (uint32_t)(block >> 32), stream, last);
+  for (sl_int i = 0; i < n; i += SL_RANDOM_CHUNK, block += COUNTERS) {
+    if (i > 0 && (uint32_t)block == 0) {
+      shared = sl_share(&keys, (uint32_t)(block >> 32), stream, last);
+    }
+    chunk(&keys, &shared, (uint32_t)block, out + i);
   }
 }

@@ -31,32 +31,52 @@ static inline vd unit(vu w) {
   return (vd)((w >> 12) | ONE) - (1.0 - 0x1p-53);
 }
 
+/* Statements for vectors side by side: one's division and root hide behind the
+** others' sums, for which neither the compiler nor the processor looks far
+** enough when a vector is finished before the next one begins. */
+enum { SIDE = 2 };
+#define PAIR _Pragma("GCC unroll 4") for (int k = 0; k < SIDE; k++)
+
+static inline void vpoly(const vd *z, const double *c, int n, vd *p) {
+  PAIR p[k] = vd_all(c[n - 1]);
+#pragma GCC unroll 8
+  for (int i = n - 2; i >= 0; i--) {
+    PAIR p[k] = vd_fma(p[k], z[k], vd_all(c[i]));
+  }
+}
+
 /* log x for normal positive x: x = 2^e m, m in [sqrt 1/2, sqrt 2),
-** log m = 2 atanh s = 2 s + s z q(z), s = (m - 1) / (m + 1), z = s^2. */
-static inline vd vlog(vd x) {
-  vu t = (vu)x + (ONE - SQRT_HALF);
-  vd e = (vd)((t >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
-  vd m = (vd)((t & MANTISSA) + SQRT_HALF);
-  vd f = m - 1.0;
-  vd s = f / (m + 1.0);
-  vd z = s * s;
-  vd q = z * vd_poly(z, LOG, 7);
-  vd tail = vd_fma(s, q, e * 0x1.a39ef35793c76p-33);
-  /* e log 2 in two parts */
-  return vd_fma(e, vd_all(0x1.62e42fee00000p-1), vd_fma(vd_all(2.0), s, tail));
+** log m = 2 atanh s = 2 s + s z q(z), s = (m - 1) / (m + 1), z = s^2; e log 2
+** is added in two parts. */
+static inline void vlog(const vd *x, vd *out) {
+  vu t[SIDE];
+  vd e[SIDE], s[SIDE], z[SIDE], q[SIDE];
+  PAIR t[k] = (vu)x[k] + (ONE - SQRT_HALF);
+  PAIR s[k] = (vd)((t[k] & MANTISSA) + SQRT_HALF);
+  PAIR s[k] = (s[k] - 1.0) / (s[k] + 1.0);
+  PAIR e[k] = (vd)((t[k] >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
+  PAIR z[k] = s[k] * s[k];
+  vpoly(z, LOG, 7, q);
+  PAIR q[k] = z[k] * q[k];
+  PAIR q[k] = vd_fma(s[k], q[k], e[k] * 0x1.a39ef35793c76p-33);
+  PAIR q[k] = (s[k] + s[k]) + q[k];
+  PAIR out[k] = vd_fma(e[k], vd_all(0x1.62e42fee00000p-1), q[k]);
 }
 
 /* Cosine and sine of 2 pi w / 2^64: the top two bits count quarter turns, the
 ** next 52 are an angle g in (-1/2, 1/2) quarters. */
-static inline void vturn(vu w, vd *cosine, vd *sine) {
-  vu q = w >> 62;
-  vd g = ((vd)((w << 2 >> 12) | ONE) - 1.5) + 0x1p-53; /* both exact */
-  vd z = g * g;
-  vd s = g * vd_poly(z, SINE, 7);
-  vd c = vd_poly(z, COSINE, 8);
-  vu swap = 0 - (q & 1);
-  *cosine = (vd)((vu)vd_select(swap, s, c) ^ (q ^ q >> 1) << 63);
-  *sine = (vd)((vu)vd_select(swap, c, s) ^ (q >> 1) << 63);
+static inline void vturn(const vu *w, vd *cosine, vd *sine) {
+  const vu top = vu_all(UINT64_C(1) << 63);
+  vd g[SIDE], z[SIDE], s[SIDE], c[SIDE];
+  PAIR g[k] = ((vd)((w[k] << 2 >> 12) | ONE) - 1.5) + 0x1p-53; /* both exact */
+  PAIR z[k] = g[k] * g[k];
+  vpoly(z, SINE, 7, s);
+  vpoly(z, COSINE, 8, c);
+  PAIR s[k] = g[k] * s[k];
+  PAIR cosine[k] = vd_pick(w[k] << 1, s[k], c[k]);
+  PAIR sine[k] = vd_pick(w[k] << 1, c[k], s[k]);
+  PAIR cosine[k] = (vd)((vu)cosine[k] ^ ((w[k] ^ w[k] << 1) & top));
+  PAIR sine[k] = (vd)((vu)sine[k] ^ (w[k] & top));
 }
 
 #endif

@@ -16,17 +16,18 @@ typedef struct words {
 
 /* The words of one group of lanes. The commonest case by far: all are at the
 ** same step. */
-static inline void group_words(uint64_t key, uint32_t stream, uint32_t last,
-                               const uint64_t *at, uint64_t shift,
+static inline void group_words(const sl_keys *key, uint32_t stream,
+                               uint32_t last, const uint64_t *at, uint64_t shift,
                                bool together, uint64_t *w0, uint64_t *w1) {
-  const uint32_t step = (uint32_t)((at[0] + shift) >> 32);
+  const sl_shared shared =
+      sl_share(key, (uint32_t)((at[0] + shift) >> 32), stream, last);
   for (int first = 0; first < GROUP; first += CHAINS * SL_VW) {
     vu c0[CHAINS], c1[CHAINS], a[CHAINS], b[CHAINS];
     EACH_CHAIN {
       c0[i] = vu_load(at + first + i * SL_VW) + vu_all(shift);
     }
     if (together) {
-      sl_chains_shared(key, c0, step, stream, last, a, b);
+      sl_chains_shared(key, &shared, c0, a, b);
     } else {
       EACH_CHAIN {
         c1[i] = c0[i] >> 32;
@@ -53,9 +54,6 @@ static bool are_together(const uint64_t *at) {
 
 typedef void group_fn(const sl_draw *d, const words *w, double *even,
                       double *odd);
-
-#define PAIR _Pragma("GCC unroll 4") for (int k = 0; k < SIDE; k++)
-enum { SIDE = 2 }; /* vectors side by side, so that none waits for itself */
 
 /* scale log u of the top 52 bits of w; as vlog of random_dist.h. */
 static inline void log_of(const vu *w, double scale, vd *out) {
@@ -132,9 +130,14 @@ static void group_uniform(const sl_draw *d, const words *w, double *even,
 
 static void group_exponential(const sl_draw *d, const words *w, double *even,
                               double *odd) {
-  for (int i = 0; i < GROUP; i += SL_VW) {
-    vd_store(even + i, -vlog(unit(vu_load(w->w0 + i))) / d->a);
-    vd_store(odd + i, -vlog(unit(vu_load(w->w1 + i))) / d->a);
+  for (int i = 0; i < GROUP; i += SIDE * SL_VW) {
+    vd u[SIDE], v[SIDE];
+    PAIR u[k] = unit(vu_load(w->w0 + i + k * SL_VW));
+    PAIR v[k] = unit(vu_load(w->w1 + i + k * SL_VW));
+    vlog(u, u);
+    vlog(v, v);
+    PAIR vd_store(even + i + k * SL_VW, -u[k] / d->a);
+    PAIR vd_store(odd + i + k * SL_VW, -v[k] / d->a);
   }
 }
 
@@ -201,8 +204,10 @@ void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
                      const uint64_t *at, uint64_t shift, sl_int n,
                      double *even, double *odd) {
   words w;
+  sl_keys keys;
+  sl_keys_of(key, &keys);
   for (sl_int i = 0; i < n; i += GROUP) {
-    group_words(key, stream, d->kind, at + i, shift, are_together(at + i), w.w0,
+    group_words(&keys, stream, d->kind, at + i, shift, are_together(at + i), w.w0,
                 w.w1);
     if (d->kind == SL_RINTEGER) {
       group_integer(d, key, stream, at + i, shift, &w, even + i, odd + i);
@@ -216,8 +221,10 @@ void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
                           const uint64_t *at, uint64_t shift, sl_int n,
                           uint64_t *word) {
   uint64_t unused[GROUP];
+  sl_keys keys;
+  sl_keys_of(key, &keys);
   for (sl_int i = 0; i < n; i += GROUP) {
-    group_words(key, stream, last, at + i, shift, are_together(at + i),
+    group_words(&keys, stream, last, at + i, shift, are_together(at + i),
                 word + i, unused);
   }
 }
@@ -229,14 +236,38 @@ void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out) {
   }
 }
 
+/* ---- single draws -------------------------------------------------------- */
+
+/* Two normals from the words of one block, by the vectors. */
+static void normal_pair(const uint64_t w[2], double out[2]) {
+  vu v[SIDE];
+  vd r[SIDE], x[SIDE], y[SIDE];
+  PAIR v[k] = vu_all(w[0]);
+  log_of(v, -2.0, r);
+  PAIR v[k] = vu_all(w[1]);
+  circle(v, x, y);
+  out[0] = sqrt(r[0][0]) * x[0][0];
+  out[1] = sqrt(r[0][0]) * y[0][0];
+}
+
 sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
   const uint64_t at = (lane & 0xffffffffu) | step << 32;
   uint64_t a[2], b[2];
+  double z[2];
   scalar_words(key, UINT32_MAX, SL_RBRIDGE, at, a);
   scalar_words(key, UINT32_MAX, SL_RBRIDGE + ATTEMPT, at, b);
-  vd r = vd_sqrt(-2.0 * vlog(unit(vu_all(b[0])))), c, s;
-  vturn(vu_all(b[1]), &c, &s);
+  normal_pair(b, z);
   return (sl_lane_luck){.u = unit(vu_all(a[0]))[0],
                         .v = unit(vu_all(a[1]))[0],
-                        .z = r[0] * c[0]};
+                        .z = z[0]};
+}
+
+void sl_random_tree(uint64_t key, uint64_t lane, uint64_t node, int level,
+                    int j, double out[2]) {
+  const uint64_t at = (lane & 0xffffffffu) | node << 32;
+  const uint64_t stream =
+      (uint64_t)j + 64 * (uint64_t)level + ((node >> 32) << 14);
+  uint64_t w[2];
+  scalar_words(key, (uint32_t)stream, SL_RTREE, at, w);
+  normal_pair(w, out);
 }

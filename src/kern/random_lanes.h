@@ -42,6 +42,12 @@ typedef struct sl_lane_luck {
 } sl_lane_luck;
 sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step);
 
+/* Two independent standard normals for one node of a lane's Brownian tree, of
+** motion j < 64 and level < 256: those of the block { lane, low half of node,
+** j + 64 level + 2^14 (node >> 32), SL_RTREE }; node < 2^50. */
+void sl_random_tree(uint64_t key, uint64_t lane, uint64_t node, int level,
+                    int j, double out[2]);
+
 /* out[0 .. n) = 0 .. n-1, n < 2^31, in the order sl_random_permutation gives a
 ** fresh generator of that key. (random_choice.c) */
 void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out);

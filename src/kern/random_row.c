@@ -9,10 +9,12 @@
 #define ROW 1024 /* 8 KB of words and 8 KB of values in L1 */
 #define FEW 3    /* up to here one by one beats a chunk */
 
-/* Row functions: n words, a multiple of 16, to n values. */
-typedef void row_fn(const sl_draw *d, sl_int n, const uint64_t *w, double *out);
+/* Row functions: n words, a multiple of LEAST, to n values; the words may be
+** overwritten. */
+enum { LEAST = 32 };
+typedef void row_fn(const sl_draw *d, sl_int n, uint64_t *w, double *out);
 
-static void row_uniform(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_uniform(const sl_draw *d, sl_int n, uint64_t *w,
                         double *out) {
   const double width = d->b - d->a;
   const vd top = vd_all(nextafter(d->b, d->a));
@@ -22,21 +24,52 @@ static void row_uniform(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_normal(const sl_draw *d, sl_int n, const uint64_t *w,
-                       double *out) {
-  const double mean = d->a, sd = d->b;
-  for (sl_int group = 0; group < n; group += 16) {
-    for (sl_int i = group; i < group + 8; i += SL_VW) {
-      vd c, s;
-      vturn(vu_load(w + i + 8), &c, &s);
-      vd r = vd_sqrt(-2.0 * vlog(unit(vu_load(w + i))));
-      vd_store(out + i, mean + sd * (r * c));
-      vd_store(out + i + 8, mean + sd * (r * s));
-    }
+/* The first word of vector number v of the radii; those of its angles come 8
+** later. */
+static inline sl_int vector(sl_int v) {
+  return 16 * (v / (8 / SL_VW)) + v % (8 / SL_VW) * SL_VW;
+}
+
+/* Radii in place of the words they are made from. */
+static inline void radii(sl_int n, uint64_t *w) {
+  for (sl_int v = 0; v < n / (2 * SL_VW); v += SIDE) {
+    vd u[SIDE];
+    PAIR u[k] = unit(vu_load(w + vector(v + k)));
+    vlog(u, u);
+    PAIR vu_store(w + vector(v + k), (vu)vd_sqrt(-2.0 * u[k]));
   }
 }
 
-static void row_sign(const sl_draw *d, sl_int n, const uint64_t *w,
+static inline void pairs(bool standard, double mean, double sd, sl_int n,
+                         const uint64_t *w, double *out) {
+  for (sl_int v = 0; v < n / (2 * SL_VW); v += SIDE) {
+    vu t[SIDE];
+    vd c[SIDE], s[SIDE];
+    PAIR t[k] = vu_load(w + vector(v + k) + 8);
+    vturn(t, c, s);
+    PAIR c[k] = (vd)vu_load(w + vector(v + k)) * c[k];
+    PAIR s[k] = (vd)vu_load(w + vector(v + k)) * s[k];
+    if (!standard) {
+      PAIR c[k] = mean + sd * c[k];
+      PAIR s[k] = mean + sd * s[k];
+    }
+    PAIR vd_store(out + vector(v + k), c[k]);
+    PAIR vd_store(out + vector(v + k) + 8, s[k]);
+  }
+}
+
+/* In two passes, the radii's bound by division. No zero comes here, so that
+** leaving out 0 + 1 z changes no bit. */
+static void row_normal(const sl_draw *d, sl_int n, uint64_t *w, double *out) {
+  radii(n, w);
+  if (d->a == 0 && d->b == 1) {
+    pairs(true, 0, 1, n, w, out);
+  } else {
+    pairs(false, d->a, d->b, n, w, out);
+  }
+}
+
+static void row_sign(const sl_draw *d, sl_int n, uint64_t *w,
                      double *out) {
   (void)d;
   for (sl_int i = 0; i < n; i += SL_VW) {
@@ -45,7 +78,7 @@ static void row_sign(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_bernoulli(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_bernoulli(const sl_draw *d, sl_int n, uint64_t *w,
                           double *out) {
   const vd p = vd_all(d->a);
   for (sl_int i = 0; i < n; i += SL_VW) {
@@ -54,10 +87,13 @@ static void row_bernoulli(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_exponential(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_exponential(const sl_draw *d, sl_int n, uint64_t *w,
                             double *out) {
-  for (sl_int i = 0; i < n; i += SL_VW) {
-    vd_store(out + i, -vlog(unit(vu_load(w + i))) / d->a);
+  for (sl_int i = 0; i < n; i += SIDE * SL_VW) {
+    vd u[SIDE];
+    PAIR u[k] = unit(vu_load(w + i + k * SL_VW));
+    vlog(u, u);
+    PAIR vd_store(out + i + k * SL_VW, -u[k] / d->a);
   }
 }
 
@@ -78,22 +114,22 @@ static sl_int span(uint64_t pos, sl_int n, sl_int *skip, sl_int *words) {
   return take;
 }
 
-/* One draw, from the words of its block in a group that is blank otherwise. */
+/* One draw, from the words of its block in a row that is blank otherwise. */
 static void draw_one(uint64_t key, uint32_t stream, const sl_draw *d,
                      uint64_t pos, double *out) {
-  uint64_t w[16] = {0};
-  double group[16];
+  uint64_t w[LEAST] = {0};
+  double row[LEAST];
   const uint64_t first = pos - pos % 16 + pos % 8;
   w[pos % 8] = sl_random_word(key, stream, d->kind, first);
   w[pos % 8 + 8] = sl_random_word(key, stream, d->kind, first + 8);
-  row_table[d->kind](d, 16, w, group);
-  *out = group[pos % 16];
+  row_table[d->kind](d, LEAST, w, row);
+  *out = row[pos % 16];
 }
 
 void sl_random_row(uint64_t key, uint32_t stream, const sl_draw *d,
                    uint64_t pos, sl_int n, double *out) {
-  uint64_t w[ROW];
-  double tmp[ROW];
+  uint64_t w[ROW] __attribute__((aligned(64)));
+  double tmp[ROW] __attribute__((aligned(64)));
   while (n > FEW) {
     sl_int skip, words, take = span(pos, n, &skip, &words);
     sl_random_words(key, stream, d->kind, pos - (uint64_t)skip, words, w);

@@ -19,7 +19,7 @@ void sl_march_free(sl_march *m) {
 /* The row of an element of noise k before even steps. */
 static int32_t noise_row(const sl_march *m, int k, sl_int element) {
   sl_random_kind kind = m->noise[k].draw.kind;
-  bool single = kind == SL_RSIGN || kind == SL_RPERMUTATION;
+  bool single = sl_noise_single(kind);
   for (int i = 0; i < k; i++) {
     element += m->noise[i].size;
   }

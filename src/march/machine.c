@@ -189,7 +189,7 @@ void sl_machine_read(const sl_machine *k, const sl_tensor *const *from,
   }
 }
 
-void sl_machine_write(const sl_machine *k, sl_int lane, sl_int n, sl_int s,
+void sl_machine_write(const sl_machine *k, sl_int lane, sl_int n, int odd,
                       sl_tensor *const *to, sl_int at, sl_int lanes) {
   const sl_march *m = k->m;
   for (int t = 0; t < m->nstate; t++) {
@@ -198,7 +198,7 @@ void sl_machine_write(const sl_machine *k, sl_int lane, sl_int n, sl_int s,
     x += (at * lanes + lane) * count;
     for (sl_int e = 0; e < count; e++) {
       const double *row =
-          sl_machine_row(k, (int32_t)(m->first[t] + e), s % 2 != 0);
+          sl_machine_row(k, (int32_t)(m->first[t] + e), odd);
       for (sl_int i = 0; i < n; i++) {
         x[i * count + e] = row[i];
       }

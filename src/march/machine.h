@@ -43,6 +43,11 @@ static inline int32_t sl_result_row(const sl_march *m, sl_int j) {
                                 : sl_value_row(m) + j - m->nnext);
 }
 
+/* Kinds whose value is a row of its own at every step. */
+static inline bool sl_noise_single(sl_random_kind kind) {
+  return kind == SL_RSIGN || kind == SL_RPERMUTATION || kind == SL_RGIVEN;
+}
+
 /* ---- noise (noise.c) ----------------------------------------------------- */
 
 /* Where noise comes from for one block of lanes. */
@@ -90,9 +95,8 @@ void sl_machine_execute(sl_machine *k, int odd);
 /* States of lanes lane .. lane + n of `from`, to slots slot .. */
 void sl_machine_read(const sl_machine *k, const sl_tensor *const *from,
                      sl_int lane, sl_int n, sl_int slot, int odd);
-/* State rows as they are after s steps to tensors [.. x lanes x shape], item
-** `at` of the first axis. */
-void sl_machine_write(const sl_machine *k, sl_int lane, sl_int n, sl_int s,
+/* State rows to tensors [.. x lanes x shape], item `at` of the first axis. */
+void sl_machine_write(const sl_machine *k, sl_int lane, sl_int n, int odd,
                       sl_tensor *const *to, sl_int at, sl_int lanes);
 /* Lanes of a block: so many that the rows stay in L1. */
 sl_int sl_machine_fit(const sl_march *m);
@@ -125,8 +129,8 @@ void sl_observer_init(sl_observer *o, const sl_watch *w, sl_int block,
                       sl_int *count, char *base);
 /* The states in k's rows after s steps, number `at` of the times; k's slots are
 ** lanes lane, lane + 1, ... of `lanes`. */
-void sl_observe(sl_observer *o, const sl_machine *k, sl_int s, sl_int at,
-                sl_int lane, sl_int lanes);
+void sl_observe(sl_observer *o, const sl_machine *k, sl_int s, int odd,
+                sl_int at, sl_int lane, sl_int lanes);
 /* The same for states that lie in the observer's own rows. */
 void sl_observe_rows(sl_observer *o, sl_int s, sl_int at, sl_int lane,
                      sl_int lanes);
@@ -146,5 +150,27 @@ sl_int sl_block_size(const sl_march *m, sl_int lanes, sl_int slab,
 ** that so many are worth. */
 double sl_march_work(const sl_march *m, double lanes, double steps);
 int sl_march_threads(double work);
+
+/* One thread at work, and what it does with a block: lanes lane .. lane + n of
+** the job, numbered; own: per_lane bytes for each lane of a block. */
+typedef struct sl_worker {
+  sl_machine k;
+  sl_observer *o; /* or NULL */
+  const sl_march_job *job;
+  const void *user;
+  char *own;
+} sl_worker;
+typedef void sl_block_fn(sl_worker *w, sl_int lane, sl_int n);
+
+/* All blocks of a job over threads; statistics are gathered. */
+sl_status sl_slabs_run(const sl_march *m, const sl_march_job *job,
+                       sl_block_fn *march, const void *user, sl_int per_lane,
+                       sl_err *err);
+/* Observes the block after s steps if a time says so; seen: times before, and
+** returned, those after. */
+sl_int sl_worker_observe(sl_worker *w, sl_int s, sl_int seen, int odd,
+                         sl_int lane);
+/* The block's states are final. */
+void sl_worker_finish(sl_worker *w, sl_int lane, int odd);
 
 #endif

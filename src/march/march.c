@@ -42,14 +42,8 @@ int sl_march_threads(double work) {
 
 /* ---- a block of lanes ---------------------------------------------------- */
 
-typedef struct worker {
-  sl_machine k;
-  sl_observer *o; /* or NULL */
-  const sl_march_job *job;
-} worker;
-
 /* The next step at which something is to be seen, or the end. */
-static sl_int next_stop(const worker *w, sl_int s, sl_int seen) {
+static sl_int next_stop(const sl_worker *w, sl_int s, sl_int seen) {
   const sl_march_job *job = w->job;
   sl_int end = job->first + job->steps, stop = end;
   if (job->every > 0) {
@@ -63,31 +57,38 @@ static sl_int next_stop(const worker *w, sl_int s, sl_int seen) {
   return stop < end ? stop : end;
 }
 
-static void mark_bad(const worker *w, sl_int lane, sl_int n, sl_int s) {
-  for (int32_t e = 0; e < w->k.m->width; e++) {
-    const double *row = sl_machine_row(&w->k, e, (int)(s & 1));
+sl_int sl_worker_observe(sl_worker *w, sl_int s, sl_int seen, int odd,
+                         sl_int lane) {
+  const sl_watch *watch = w->job->watch;
+  while (w->o != NULL && seen < watch->ntime && watch->time[seen] == s) {
+    sl_observe(w->o, &w->k, s, odd, seen++, lane, w->job->lanes);
+  }
+  return seen;
+}
+
+void sl_worker_finish(sl_worker *w, sl_int lane, int odd) {
+  const sl_march_job *job = w->job;
+  const sl_int n = w->k.lanes;
+  sl_machine_write(&w->k, lane, n, odd, job->final, 0, job->lanes);
+  for (int32_t e = 0; job->bad != NULL && e < w->k.m->width; e++) {
+    const double *row = sl_machine_row(&w->k, e, odd);
     for (sl_int i = 0; i < n; i++) {
-      w->job->bad[lane + i] = w->job->bad[lane + i] || !isfinite(row[i]);
+      job->bad[lane + i] = job->bad[lane + i] || !isfinite(row[i]);
     }
   }
 }
 
 /* All steps of one block, in runs that end where something is seen and are short
 ** enough for Ctrl-C, after which the rest is left. */
-static void march_block(worker *w, sl_int lane, sl_int n) {
+static void march_block(sl_worker *w, sl_int lane, sl_int n) {
   const sl_march_job *job = w->job;
   const double each = sl_march_work(w->k.m, (double)n, 1);
   const sl_int longest = (sl_int)(PATIENCE / each) + 1;
   const sl_int end = job->first + job->steps;
   sl_int s = job->first, seen = 0;
-  sl_machine_lanes(&w->k, n);
-  sl_machine_number(&w->k, (uint64_t)(job->first_lane + lane));
   sl_machine_read(&w->k, job->start, lane, n, 0, (int)(s & 1));
   for (;;) {
-    while (w->o != NULL && seen < job->watch->ntime &&
-           job->watch->time[seen] == s) {
-      sl_observe(w->o, &w->k, s, seen++, lane, job->lanes);
-    }
+    seen = sl_worker_observe(w, s, seen, (int)(s & 1), lane);
     if (s == end || sl_interrupted()) {
       break;
     }
@@ -96,15 +97,12 @@ static void march_block(worker *w, sl_int lane, sl_int n) {
     sl_machine_step(&w->k, s, next - s);
     s = next;
     if (job->every > 0 && (s - job->first) % job->every == 0) {
-      sl_machine_write(&w->k, lane, n, s, job->path,
+      sl_machine_write(&w->k, lane, n, (int)(s & 1), job->path,
                        (s - job->first) / job->every - 1, job->lanes);
     }
   }
   if (s == end) {
-    sl_machine_write(&w->k, lane, n, s, job->final, 0, job->lanes);
-    if (job->bad != NULL) {
-      mark_bad(w, lane, n, s);
-    }
+    sl_worker_finish(w, lane, (int)(s & 1));
   }
 }
 
@@ -116,15 +114,17 @@ typedef struct plan {
   const sl_march_job *job;
   sl_int slab, block, slabs;
   int threads;
-  sl_int values, counts;      /* entries of statistics */
-  sl_int machine, watch, own; /* bytes: of a thread */
+  sl_block_fn *march;
+  const void *user;
+  sl_int values, counts; /* entries of statistics */
+  sl_int machine, watch, extra, own; /* bytes: of a thread */
   char *base;
   sl_moments *moments; /* [slabs][values] */
 } plan;
 
 static sl_int align(sl_int bytes) { return rounded(bytes, 64); }
 
-static sl_status make_plan(plan *p, sl_err *err) {
+static sl_status make_plan(plan *p, sl_int per_lane, sl_err *err) {
   const sl_march_job *job = p->job;
   const sl_watch *w = job->watch;
   double work = sl_march_work(p->m, (double)job->lanes, (double)job->steps);
@@ -141,7 +141,9 @@ static sl_status make_plan(plan *p, sl_err *err) {
     p->values = w->moments != NULL ? w->ntime * q : 0;
     p->counts = w->count != NULL ? times * q * (w->histogram.bins + 2) : 0;
   }
-  p->own = p->machine + p->watch + align(p->counts * (sl_int)sizeof(sl_int));
+  p->extra = align(p->block * per_lane);
+  p->own = p->machine + p->watch + p->extra +
+           align(p->counts * (sl_int)sizeof(sl_int));
   sl_int shared = align(p->slabs * p->values * (sl_int)sizeof(sl_moments));
   sl_int bytes = shared + p->threads * p->own;
   p->base = sl_temp_take(bytes);
@@ -154,26 +156,34 @@ static sl_status make_plan(plan *p, sl_err *err) {
   return SL_OK;
 }
 
-static void march_slab(const plan *p, worker *w, sl_int slab) {
+static sl_int *counts_of(const plan *p, int thread) {
+  return (sl_int *)(void *)(p->base + thread * p->own + p->machine + p->watch +
+                            p->extra);
+}
+
+static void march_slab(const plan *p, sl_worker *w, sl_int slab) {
   sl_int lane = slab * p->slab, end = lane + p->slab;
   end = end < p->job->lanes ? end : p->job->lanes;
   if (w->o != NULL) {
     w->o->moments = p->moments + slab * p->values;
   }
   for (; lane < end && !sl_interrupted(); lane += p->block) {
-    march_block(w, lane, end - lane < p->block ? end - lane : p->block);
+    sl_machine_lanes(&w->k, end - lane < p->block ? end - lane : p->block);
+    sl_machine_number(&w->k, (uint64_t)(p->job->first_lane + lane));
+    p->march(w, lane, w->k.lanes);
   }
 }
 
 static void run_thread(const plan *p, int thread, sl_int *next) {
   const sl_march_job *job = p->job;
   char *base = p->base + thread * p->own;
-  worker w = {.job = job};
+  sl_worker w = {.job = job, .user = p->user,
+                 .own = base + p->machine + p->watch};
   sl_observer o;
   unsigned state = 0;
   sl_machine_init(&w.k, p->m, &job->reads, job->seed, p->block, base);
   if (job->watch != NULL) {
-    sl_int *count = (sl_int *)(void *)(base + p->machine + p->watch);
+    sl_int *count = counts_of(p, thread);
     memset(count, 0, (size_t)p->counts * sizeof *count);
     sl_observer_init(&o, job->watch, p->block, count, base + p->machine);
     w.o = &o;
@@ -202,22 +212,21 @@ static void gather_statistics(const plan *p) {
     memcpy(w->moments, p->moments, (size_t)p->values * sizeof *w->moments);
   }
   for (int t = 0; t < p->threads && p->counts > 0; t++) {
-    const sl_int *count =
-        (const sl_int *)(const void *)(p->base + t * p->own + p->machine +
-                                       p->watch);
+    const sl_int *count = counts_of(p, t);
     for (sl_int i = 0; i < p->counts; i++) {
       w->count[i] += count[i];
     }
   }
 }
 
-sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
+sl_status sl_slabs_run(const sl_march *m, const sl_march_job *job,
+                       sl_block_fn *march, const void *user, sl_int per_lane,
                        sl_err *err) {
   if (job->lanes == 0 || m->width == 0) {
     return SL_OK;
   }
-  plan p = {.m = m, .job = job};
-  SL_TRY(make_plan(&p, err));
+  plan p = {.m = m, .job = job, .march = march, .user = user};
+  SL_TRY(make_plan(&p, per_lane, err));
   sl_int next = 0;
 #pragma omp parallel for num_threads(p.threads) schedule(static, 1) \
     if (p.threads > 1)
@@ -229,4 +238,9 @@ sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
   }
   sl_temp_give(p.base);
   return sl_poll(err, "march");
+}
+
+sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
+                       sl_err *err) {
+  return sl_slabs_run(m, job, march_block, NULL, 0, err);
 }

@@ -157,6 +157,29 @@ typedef struct sl_exits {
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err);
 
+/* ---- adaptive steps (adaptive.c) ----------------------------------------- */
+
+/* Each lane at its own steps, over a tree of its own Brownian motions whose
+** nodes are drawn by (seed; lane, node), so that what is rejected is refined and
+** never thrown away: docs/sde.md 2. A step of the job is one root of the tree,
+** of length `span`, which a lane crosses in dyadic parts.
+** The machine's only noise is given: {h, W', H', W'', H''}, the length of the
+** trial and for each motion increment and space-time area of its two halves,
+** [motion] each. Its clock is a lane's time from 0, in roots, and its last
+** result the trial's error: accepted where it is at most 1. */
+typedef struct sl_adaptive {
+  int motions, deepest; /* halvings at most: what is refused there is taken */
+  double span;
+  double start;    /* length of the first trial */
+  double exponent; /* of the error in the next length: 1 / (order + 1/2) */
+  double safety;   /* 0.9, say */
+  sl_int *accepted, *rejected, *forced; /* by lane; added to. Or NULL, all */
+} sl_adaptive;
+
+/* As sl_march_run, with job->steps roots; job->every is of no account. */
+sl_status sl_march_adaptive(const sl_march *m, const sl_march_job *job,
+                            const sl_adaptive *adaptive, sl_err *err);
+
 /* ---- steps without a machine (wide.c) ------------------------------------ */
 
 /* A step as a program over all lanes: its inputs, of which the caller made the

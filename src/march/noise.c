@@ -33,6 +33,8 @@ static const char *kind_name(sl_random_kind kind) {
       return "index";
     case SL_RPERMUTATION:
       return "permutation";
+    case SL_RGIVEN:
+      return "given";
     default:
       return NULL;
   }
@@ -70,7 +72,7 @@ sl_status sl_noise_check(const sl_noise *noise, int n, sl_err *err) {
     }
     if (counts_samples(z->draw.kind)) {
       SL_TRY(check_samples(z, k, err));
-    } else {
+    } else if (z->draw.kind != SL_RGIVEN) {
       SL_TRY(sl_random_check(&z->draw, err));
     }
   }
@@ -147,8 +149,7 @@ static void draw_ahead(sl_machine *k, uint64_t p) {
     const sl_noise *noise = &k->m->noise[i];
     for (sl_int e = 0; e < noise->size; e++, draw++) {
       double *to = z->ahead + 2 * draw * GROUP;
-      if (noise->draw.kind != SL_RSIGN &&
-          noise->draw.kind != SL_RPERMUTATION) {
+      if (!sl_noise_single(noise->draw.kind)) {
         sl_random_lanes(z->seed, stream_of(i, e), &noise->draw, at, p << 32,
                         GROUP, to, to + GROUP);
       }
@@ -238,7 +239,7 @@ void sl_noises_draw(sl_machine *k, sl_int s) {
     for (sl_int e = 0; e < noise->size; e++, draw++, row += 2 * k->room) {
       if (noise->draw.kind == SL_RSIGN) {
         draw_signs(k, i, e, s, words, row);
-      } else if (pair && noise->draw.kind != SL_RPERMUTATION) {
+      } else if (pair && !sl_noise_single(noise->draw.kind)) {
         draw_pair(k, i, e, draw, p, row);
       }
     }

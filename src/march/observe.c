@@ -201,11 +201,11 @@ void sl_observe_rows(sl_observer *o, sl_int s, sl_int at, sl_int lane,
   }
 }
 
-void sl_observe(sl_observer *o, const sl_machine *k, sl_int s, sl_int at,
-                sl_int lane, sl_int lanes) {
+void sl_observe(sl_observer *o, const sl_machine *k, sl_int s, int odd,
+                sl_int at, sl_int lane, sl_int lanes) {
   sl_machine_lanes(&o->machine, k->lanes);
   for (int32_t e = 0; e < k->m->width; e++) {
-    memcpy(sl_machine_row(&o->machine, e, 0), sl_machine_row(k, e, (int)(s & 1)),
+    memcpy(sl_machine_row(&o->machine, e, 0), sl_machine_row(k, e, odd),
            (size_t)k->lanes * sizeof(double));
   }
   sl_observe_rows(o, s, at, lane, lanes);

@@ -56,9 +56,7 @@ static void draw_noise(wide *x, sl_int s) {
   sl_noises_draw(&x->source, s);
   for (int k = 0; k < x->w->nnoise; k++) {
     const sl_noise *z = &x->w->noise[k];
-    bool single =
-        z->draw.kind == SL_RSIGN || z->draw.kind == SL_RPERMUTATION;
-    store_noise(x, draw, z->size, (int)(s & 1), single,
+    store_noise(x, draw, z->size, (int)(s & 1), sl_noise_single(z->draw.kind),
                 x->w->input[x->w->first_noise + k]);
     draw += z->size;
   }

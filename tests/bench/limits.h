@@ -16,6 +16,23 @@
 #define LANE_STEPS 1000
 #define LANE_RATE 1e-3
 
+/* The noise rows: the saddle model, normals, walks by a coin. COIN_BELOW is the
+** probability not to be above the start after COIN_STEPS, exact from integers:
+** the sum over k <= 525 of C(1000, k) / 2^1000. */
+#define SDE_PATHS 100000
+#define SDE_STEPS 1000
+#define SDE_DT 1e-3
+#define SDE_X0 1.0
+#define SDE_A 0.3
+#define SDE_SIGMA 0.5
+#define SDE_TAU 0.4
+#define SDE_RHO 0.5
+#define NORMALS 10000000
+#define COIN_WALKERS 1000000
+#define COIN_STEPS 1000
+#define COIN_SIZE 0.1
+#define COIN_BELOW 0.946625228982840
+
 /* limit_net.c: network 100-50-10 on 10,000 samples. */
 int net_setup(const char *dir);
 int net_setup_kept(const char *dir);
@@ -42,5 +59,17 @@ double quad_check(void);
 int lanes_setup(const char *dir);
 void lanes_run(void);
 double lanes_check(void);
+
+/* limit_sde.c: ensembles and random numbers; the checks are standard errors. */
+int sde_setup(const char *dir);
+void sde_two(void);
+void sde_one(void);
+double sde_check(void);
+int normals_setup(const char *dir);
+void normals_run(void);
+double normals_check(void);
+int coins_setup(const char *dir);
+void coins_run(void);
+double coins_check(void);
 
 #endif

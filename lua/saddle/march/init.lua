@@ -10,6 +10,8 @@ local static = require "saddle.static"
 local progress = require "saddle.progress"
 local noises = require "saddle.march.noise"
 local observing = require "saddle.march.observe"
+local checkpoint = require "saddle.march.checkpoint"
+local file = require "saddle.file"
 
 local G, system, tensor, none = core.graph, core.system, core.tensor, opt.none
 local flatten, unflatten = tree.flatten, tree.unflatten
@@ -18,7 +20,7 @@ local M = {}
 
 local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
                  observe = none, progress = false, block = 0, check = true,
-                 first_lane = 0}
+                 first_lane = 0, checkpoint = none}
 
 local function fail(...) return core.fail((...):format(select(2, ...))) end
 
@@ -204,8 +206,21 @@ local function run_segment(self, s, last)
   return stop
 end
 
+local REST = 60 -- seconds between two writings of a checkpoint
+
+-- Keeps the run in its file when some time has passed, or at the end.
+local function keep(self, last)
+  if not self.o.checkpoint then return end
+  local now = system.clock()
+  if last or now - (self.kept_at or now) >= REST then
+    checkpoint.save(self, self.o.checkpoint)
+    self.kept_at = now
+  end
+  self.kept_at = self.kept_at or now
+end
+
 -- Segments up to step `last`; under the guard the first Ctrl-C only sets a flag.
-local function run_all(self, last, label)
+local function run_segments(self, last, label)
   local bar <close> = progress.new(last, label)
   local s = self.steps
   self.status = "done"
@@ -224,9 +239,14 @@ local function run_all(self, last, label)
     end
     s = result
     bar:step(s)
+    keep(self)
   until s >= last and (self.observe == nil or
-                       self.next_seen > #self.observe.times or
-                       self.observe.times[self.next_seen] > last)
+                       self.next_seen > #self.observe.times)
+end
+
+local function run_all(self, last, label)
+  run_segments(self, last, label)
+  keep(self, true)
 end
 
 -- ---- results ------------------------------------------------------------------
@@ -308,6 +328,32 @@ function Run:replay(lane)
   return unflatten(self.stree, paths), first and math.tointeger(first)
 end
 
+-- resume(n): the same march for n further steps, as a new run: its bits are
+-- those of one march.
+function Run:resume(n)
+  n = M.count(n, "argument 1", 0, "resume")
+  local run = setmetatable({}, Run)
+  for key, value in pairs(self) do run[key] = value end
+  run.seen_at = self.at or {}
+  run.seen = {}
+  for key, list in pairs(self.seen) do
+    run.seen[key] = {}
+    for i, part in ipairs(list) do
+      run.seen[key][i] = key == "kept" and table.move(part, 1, #part, 1, {})
+        or part
+    end
+  end
+  run.bad_mask = self.bad_mask:copy()
+  M.observe(run, self.steps + n, "resume")
+  system.guard(run_all, run, self.steps + n, self.o.progress and "march")
+  return finish(run)
+end
+
+-- save(file): into a .npz file, which the option checkpoint goes on from.
+function Run:save(path)
+  checkpoint.save(self, path)
+end
+
 function Run:__tostring()
   return ("march: %s, %d lanes, %d steps, seed %d%s"):format(self.status,
     self.lanes, self.steps, self.seed,
@@ -358,6 +404,26 @@ local function options(opts, where)
   return o
 end
 
+-- Goes on from the option's file where there is one.
+local function continue_from(self, n, where)
+  local path = self.o.checkpoint
+  if type(path) ~= "string" then
+    fail("%s: option 'checkpoint': expected a file name, got %s", where,
+      opt.show(path))
+  end
+  if file.exists(path) == nil then return end
+  self.start_types = {}
+  for i, leaf in ipairs(self.leaves) do
+    self.start_types[i] = G.type(leaf)
+  end
+  checkpoint.load(self, path)
+  if self.steps > n then
+    fail("%s: option 'checkpoint': %s has made %d steps, more than %d", where,
+      path, self.steps, n)
+  end
+  M.observe(self, n, where)
+end
+
 --- march(step, state, n, options) -> run: n steps of many independent lanes.
 --- step(state, noise, t) is traced once, for one lane; axis 1 of every tensor of
 --- `state` counts lanes, or option lanes = k repeats one state. noise has the
@@ -380,10 +446,12 @@ function M.march(step, state, n, opts)
   local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
     seed = math.tointeger(o.seed), block = o.block, stree = stree,
     leaves = leaves, start = leaves, steps = 0, next_seen = 1, seen = {},
+    seen_at = {},
     first_lane = M.count(o.first_lane, "option 'first_lane'", 0, where),
     bad_mask = tensor.zeros{lanes, dtype = "u8"}}, Run)
   M.prepare(self, n, where)
-  if o.check and n > 0 then check_first(self, where) end
+  if o.checkpoint ~= nil then continue_from(self, n, where) end
+  if o.check and self.steps < n then check_first(self, where) end
   system.guard(run_all, self, n, o.progress and "march")
   return finish(self)
 end
@@ -405,14 +473,19 @@ function M.prepare(self, last, where)
   M.observe(self, last, where)
 end
 
+-- The observers of a run up to step `last`; what was seen before, at steps
+-- seen_at, stays.
 function M.observe(self, last, where)
   local o = observing.read(self.o.observe, self.steps, last, where)
-  self.observe, self.next_seen, self.seen = o, 1, {}
-  if o then
-    self.watch, self.values = M.watch_machine(o.of, self.leaves, self.stree,
-      self.o, where .. ": observe")
-    observing.set_values(o, self.values.size)
-  end
+  self.observe = o
+  if o == nil then return end
+  self.watch, self.values = M.watch_machine(o.of, self.leaves, self.stree,
+    self.o, where .. ": observe")
+  observing.set_values(o, self.values.size)
+  local before = self.seen_at
+  self.next_seen = #before + 1
+  o.times = table.move(o.times, 1, #o.times, #before + 1,
+    table.move(before, 1, #before, 1, {}))
 end
 
 return setmetatable(M, {__call = function(_, ...) return M.march(...) end})

@@ -28,13 +28,13 @@ local function times_of(o, first, last, where)
       core.fail(("%s: option 'at': expected numbers of steps, got %s")
         :format(where, opt.show(at)))
     end
-    for i, v in ipairs(at) do
+    for _, v in ipairs(at) do
       local n = math.tointeger(v)
-      if n == nil or n < first or n > last then
+      if n == nil or n < 0 or n > last and first == 0 then
         core.fail(("%s: option 'at': expected integers in %d..%d, got %s")
           :format(where, first, last, opt.show(v)))
       end
-      list[i] = n
+      if n <= last and (n > first or first == 0) then list[#list + 1] = n end
     end
     table.sort(list)
   else
@@ -43,8 +43,9 @@ local function times_of(o, first, last, where)
       core.fail(("%s: option 'every': expected an integer >= 1, got %s")
         :format(where, opt.show(o.every)))
     end
-    if every == 0 then return {first} end
-    for s = o.every and first or last, last, every do list[#list + 1] = s end
+    local from = o.every and first + -first % every or last
+    if first > 0 and from == first then from = from + every end -- seen before
+    for s = from, last, math.max(every, 1) do list[#list + 1] = s end
   end
   return list
 end

@@ -126,9 +126,6 @@ function M.simulate(m, opts)
   local where = "simulate"
   local o = opt.check(opts, OPTIONS, where)
   local p = stepping.prepare(m, o.scheme)
-  if o.adaptive ~= nil and o.adaptive ~= false then
-    return require("saddle.sde.adaptive").simulate(m, p, o)
-  end
   for _, name in ipairs{"x0", "t", "dt"} do
     if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
   end
@@ -137,6 +134,11 @@ function M.simulate(m, opts)
   local paths = o.paths and stepping.integer(o.paths, "paths", 1, where)
   local x0
   x0, paths = stepping.start(o.x0, m.dim, paths, where)
+  if o.adaptive then
+    o.x0, o.paths = x0, paths
+    return require("saddle.sde.adaptive").simulate(m, p, o,
+      observer(o, p, where))
+  end
   local run = march(function(x, noise, t)
     return p.step(x, t, o.dt, stepping.increments(p, noise))
   end, p.to_all(x0), o.n, {noise = stepping.noise(p, o.dt), seed = o.seed,
