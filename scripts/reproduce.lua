@@ -71,12 +71,15 @@ end
 local page = {}
 local function add(fmt, ...) page[#page + 1] = fmt:format(...) end
 
+-- Markdown's own characters as they are.
+local function plain(s) return (s:gsub("[*_~<>`\\]", "\\%0")) end
+
 local function section(name, script, text)
   local checks, says, measured, figures = 0, nil, nil, {}
   local list = entries(text)
   add("## %s\n", name)
   for _, e in ipairs(list) do
-    local key, rest = e[1], e[2]
+    local key, rest = e[1], e[1] == "figure" and e[2] or plain(e[2])
     if key == "source" then
       add("`%s`. %s.\n", script, rest)
     elseif key == "question" or key == "expected" then

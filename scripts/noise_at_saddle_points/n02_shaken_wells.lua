@@ -11,7 +11,7 @@ local r = report.start{
   expected = "For x^4/4 - b^2 x^2/2 the mean surface E f(x + xi) has a minimum at 0 once sd > "
     .. "b/sqrt 3: that is the limit for small steps. Attractive noise lowers the threshold by a "
     .. "term in the step: E ln|1 - lr f''(xi)| = 0 at sd = b/sqrt 3 (1 - lr b^2/2 + ...)",
-  time = "5 s; --quick 1 s",
+  time = "4 s; --quick 1 s",
 }
 -- The text does not give its surface. We take b = 2.5, so that the two sd it
 -- shows lie on either side of b/sqrt 3 = 1.44, and show all sd / b.
@@ -139,7 +139,7 @@ left:contour({-4, 4}, {-2, 3.6}, function(x, y)
   return 0.25 * x^4 - 0.5 * B^2 * x^2 + 0.5 * C * y^2
 end, {levels = {-9, -6, -3, 0, 3, 10}, color = "#a8a8a8", width = 0.5})
 for i, sd in ipairs{2, 1, 0} do
-  local path = shaken{lr = LR, sd = sd, x = 0.3, y = 3, steps = 1000, lanes = 1, seed = 4,
+  local path = shaken{lr = LR, sd = sd, x = 0.3, y = 3, steps = 2000, lanes = 1, seed = 4,
                       observe = {every = 1}}.kept
   left:line(path.x:flatten(), path.y:flatten(), {color = ({1, 3, 2})[i],
     width = i == 3 and 1.6 or 0.7,

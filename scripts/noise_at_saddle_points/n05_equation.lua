@@ -11,7 +11,7 @@ local r = report.start{
     .. "rate from a to a - s^2/2?",
   expected = "Yes: simulated paths approach the formula's as the step shrinks; E x_t = x_0 "
     .. "e^{at} and the second moment as in docs/sde.md 3.1; ln|x_t|/t -> a - s^2/2 for tau = 0",
-  time = "15 s; --quick 2 s",
+  time = "2 s; --quick 1 s",
 }
 local rng = saddle.random.new(5)
 

@@ -10,7 +10,7 @@ local r = report.start{
   question = "Is the stationary law the density given, with its mode at rho s tau / (a - s^2)?",
   expected = "Pearson IV with tail exponent 1 - 2a/s^2 where 2a < s^2; the figure's second case "
     .. "has 2a = s^2 and no stationary law: in y = asinh(s x/tau)/s it is Brownian motion",
-  time = "30 s; --quick 3 s",
+  time = "10 s; --quick 1 s",
 }
 local PATHS = r.quick and 10000 or 100000
 local A = 1

@@ -11,7 +11,7 @@ local r = report.start{
   expected = "|rho| = 1: -sign(a rho)(x + rho tau/s) ~ InvGamma(1 - 2a/s^2, 2|a| tau/s^3), by "
     .. "side; rho = 0: Student t, nu = 1 - 2a/s^2, scale tau / sqrt(s^2 - 2a); P(|x| > R) ~ "
     .. "R^-nu. Discrete steps change the exponent: E|1 + ah + s sqrt(h) xi|^kappa = 1",
-  time = "40 s; --quick 4 s",
+  time = "30 s; --quick 2 s",
 }
 local PATHS = r.quick and 4000 or 100000
 

@@ -11,7 +11,7 @@ local r = report.start{
   expected = "From x = 0: ln R / (a - s^2/2) for s^2 < 2a; (asinh(s R/tau)/s)^2 at the border "
     .. "s^2 = 2a; R^nu, nu = 1 - 2a/s^2, beyond. The last excursion, from tau/s to R, takes "
     .. "about L coth(m L/s^2)/m - s^2/m^2, L = ln(s R/tau), m = a - s^2/2: the same for m and -m",
-  time = "40 s; --quick 6 s",
+  time = "40 s; --quick 3 s",
 }
 local PATHS = r.quick and 1000 or 20000
 
@@ -39,9 +39,9 @@ end
 
 local function asinh(x) return math.log(x + (x * x + 1)^0.5) end
 local regimes = {
-  {name = "s² < 2a", a = 1, s = 1, tau = 0.1},
-  {name = "s² = 2a", a = 0.5, s = 1, tau = 0.1},
-  {name = "s² > 2a", a = 0.25, s = 1, tau = 0.1},
+  {name = "σ² < 2a", a = 1, s = 1, tau = 0.1},
+  {name = "σ² = 2a", a = 0.5, s = 1, tau = 0.1},
+  {name = "σ² > 2a", a = 0.25, s = 1, tau = 0.1},
 }
 local border = regimes[2]
 for _, R in ipairs{0.1, 1, 100} do
@@ -58,7 +58,7 @@ relative("s^2 > 2a: T / R^nu at R = 1e8", T0(regimes[3], 1e8) / 1e8^nu, constant
 
 local fig = plot.figure{panels = {1, 3}, size = {7, 2.8}}
 local left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-left:set{logx = true, logy = true, xlabel = "s R / τ", ylabel = "mean exit time",
+left:set{logx = true, logy = true, xlabel = "σR / τ", ylabel = "mean exit time",
          legend = "top left"}
 local radii = {}
 for k = 0, 40 do radii[k + 1] = 10^(-2 + 5 * k / 40) end
@@ -67,7 +67,7 @@ for i, g in ipairs(regimes) do
   for k, R in ipairs(radii) do line[k] = T0(g, R) end
   for k, R in ipairs(r.quick and {0.1, 1} or {0.1, 1, 10, 100}) do
     local hit = sde.first_exit(model(g.a, g.s, g.tau), {x0 = 0, radius = R, paths = PATHS,
-      dt = 0.02, t_max = 3000, seed = 10 * i + k})
+      dt = R < 1 and 0.005 or 0.02, t_max = 10000, seed = 10 * i + k})
     r:ok(("%s, R = %g: no path is left at t_max"):format(g.name, R), hit.censored == 0)
     r:within("  mean exit time", hit.mean, T0(g, R), hit.se)
     local up, se = report.share(hit.side:gt(0), 0.5)
@@ -185,7 +185,7 @@ for seed = 1, 200 do
   if path then break end
 end
 right:set{xlabel = "t", ylabel = "x", legend = "bottom left", yrange = {-10, 6.5},
-          title = "a = 0.5, s = 1.2, τ = 0.05"}
+          title = "a = 0.5, σ = 1.2, τ = 0.05"}
 if path then
   local last = 1
   for k, x in ipairs(path) do
