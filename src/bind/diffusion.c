@@ -7,6 +7,7 @@
 
 #include "bind/bind.h"
 #include "num/exit.h"
+#include "num/fokker_planck.h"
 
 static int fail(lua_State *L, const sl_err *err) {
   return sl_raisef(L, "%s: %s", lua_tostring(L, 1), err->msg);
@@ -189,13 +190,77 @@ static int diffusion_talbot(lua_State *L) {
   return 1;
 }
 
+/* ---- Fokker-Planck -------------------------------------------------------- */
+static int option(lua_State *L, int arg, const char *const *names) {
+  return luaL_checkoption(L, arg, NULL, names);
+}
+
+static const char *const ends[] = {"reflecting", "absorbing", "periodic", NULL};
+static const char *const methods[] = {"euler", "crank_nicolson", "tr_bdf2",
+                                      NULL};
+
+/* right, left = rates(face, x, d, pe, end, end) */
+static int diffusion_rates(lua_State *L) {
+  sl_int n;
+  const double *x = doubles(L, 2, -1, &n);
+  if (n < 3) {
+    sl_raisef(L, "%s: expected 3 cells at least", sl_callee(L));
+  }
+  const double *face = doubles(L, 1, n + 1, NULL);
+  const double *d = doubles(L, 3, n, NULL), *pe = doubles(L, 4, n + 1, NULL);
+  sl_fp_end end[2] = {(sl_fp_end)option(L, 5, ends),
+                      (sl_fp_end)option(L, 6, ends)};
+  double *right = push(L, n), *left = push(L, n);
+  sl_fp_rates(right, left, n, face, x, d, pe, end);
+  return 2;
+}
+
+static sl_fp chain(lua_State *L, int arg) {
+  sl_fp fp = {.periodic = lua_toboolean(L, arg + 2)};
+  fp.right = doubles(L, arg, -1, &fp.n);
+  fp.left = doubles(L, arg + 1, fp.n, NULL);
+  if (fp.n < 3) {
+    sl_raisef(L, "%s: expected 3 cells at least", sl_callee(L));
+  }
+  return fp;
+}
+
+/* masses, low, high = run(where, right, left, periodic, masses, h, steps,
+** method, total, low, high) */
+static int diffusion_run(lua_State *L) {
+  sl_err err;
+  sl_fp fp = chain(L, 2);
+  const double *before = doubles(L, 5, fp.n, NULL);
+  double h = sl_checknum(L, 6, "h"), total = sl_checknum(L, 9, "total");
+  double out[2] = {sl_checknum(L, 10, "low"), sl_checknum(L, 11, "high")};
+  sl_int steps = sl_checkint(L, 7, "steps");
+  sl_fp_method method = (sl_fp_method)option(L, 8, methods);
+  double *m = push(L, fp.n);
+  memcpy(m, before, (size_t)fp.n * sizeof(double));
+  try(L, sl_fp_run(&fp, m, h, steps, method, total, out, &err), &err);
+  lua_pushnumber(L, out[0]);
+  lua_pushnumber(L, out[1]);
+  return 3;
+}
+
+/* masses, current = stationary(where, right, left, periodic) */
+static int diffusion_stationary(lua_State *L) {
+  sl_err err;
+  sl_fp fp = chain(L, 2);
+  double current = 0, *m = push(L, fp.n);
+  try(L, sl_fp_stationary(&fp, m, &current, &err), &err);
+  lua_pushnumber(L, current);
+  return 2;
+}
+
 static const luaL_Reg functions[] = {
   {"nodes", diffusion_nodes}, {"at", diffusion_at},
   {"inverse", diffusion_inverse}, {"test", diffusion_test},
   {"build", diffusion_build}, {"green", diffusion_green},
   {"side", diffusion_side}, {"weights", diffusion_weights},
   {"modes", diffusion_modes}, {"laplace", diffusion_laplace},
-  {"talbot", diffusion_talbot},
+  {"talbot", diffusion_talbot}, {"rates", diffusion_rates},
+  {"run", diffusion_run}, {"stationary", diffusion_stationary},
   {NULL, NULL},
 };
 

@@ -122,6 +122,32 @@ static void pair(pairing *p, sl_lop *op) {
   }
 }
 
+/* A sum whose x is a lone product, or a sum of one, does that too: a row less is
+** written and read. Only where there are rows. */
+static void join_products(pairing *p, sl_lop *op) {
+  int32_t i = op->nin == 3 ? p->maker[op->in[0]] : -1;
+  if (i < 0 || op->level != SL_EACH || p->uses[op->in[0]] != 1) {
+    return;
+  }
+  sl_lop *inner = &p->c->op[i];
+  sl_lane_fn *both =
+      inner->fn != NULL && inner->level == SL_EACH
+          ? sl_lane_of_two_products(inner->fn, op->fn)
+          : NULL;
+  if (both == NULL ||
+      (inner->nin == 3 && p->c->level[inner->in[0]] != SL_EACH)) {
+    return;
+  }
+  int32_t in[SL_LANE_OPERANDS];
+  memcpy(in, inner->in, (size_t)inner->nin * sizeof *in);
+  in[inner->nin] = op->in[1];
+  in[inner->nin + 1] = op->in[2];
+  op->nin = (uint8_t)(inner->nin + 2);
+  memcpy(op->in, in, (size_t)op->nin * sizeof *in);
+  op->fn = both;
+  inner->fn = NULL;
+}
+
 static void drop_paired(sl_lanecode *c) {
   int32_t kept = 0, fixed = 0;
   for (int32_t i = 0; i < c->nop; i++) {
@@ -152,6 +178,9 @@ static void pair_products(sl_lanecode *c, int32_t *lists, sl_int results) {
   }
   for (int32_t i = 0; i < c->nop; i++) {
     pair(&p, &c->op[i]);
+  }
+  for (int32_t i = 0; i < c->nop; i++) {
+    join_products(&p, &c->op[i]);
   }
   drop_paired(c);
 }

@@ -118,8 +118,8 @@ static void fill_cells(sl_machine *k) {
     }
   }
   for (int32_t i = 0; i < c->nfixed; i++) {
-    static const sl_int one[3] = {1, 1, 1};
-    const void *in[3] = {NULL, NULL, NULL};
+    static const sl_int one[SL_LANE_OPERANDS] = {1, 1, 1, 1, 1};
+    const void *in[SL_LANE_OPERANDS] = {NULL};
     for (int a = 0; a < c->op[i].nin; a++) {
       in[a] = &k->cell[c->op[i].in[a]];
     }

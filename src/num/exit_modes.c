@@ -198,6 +198,15 @@ static void mode(lanczos *s, sl_int i, double *chi) {
   normalise(s, chi);
 }
 
+/* Rayleigh's quotient of Green's operator at a normalised chi: its error is the
+** square of chi's, whatever symmetry the rounding has cost. */
+static double rate(lanczos *s, const double *chi) {
+  double *u = s->v; /* no longer needed */
+  apply(s->e, &s->kernel, u, chi);
+  double theta = inner(s->weight, u, chi, s->n);
+  return theta > 0 ? 1 / theta : HUGE_VAL;
+}
+
 static sl_status iterate(lanczos *s, sl_int k, sl_err *err) {
   double error = 1;
   start(s);
@@ -228,10 +237,11 @@ sl_status sl_exit_modes(const sl_exit *e, sl_int k, double *lambda,
   sl_status status = iterate(&s, k, err);
   *found = 0;
   for (sl_int i = 0; i < k && status == SL_OK; i++) {
-    double theta = i < s.steps ? s.d[s.steps - 1 - i] : 0;
-    lambda[i] = theta > 0 ? 1 / theta : HUGE_VAL;
-    *found += lambda[i] < 1e7 * lambda[0];
     mode(&s, i, chi + i * e->nodes);
+  }
+  for (sl_int i = 0; i < k && status == SL_OK; i++) {
+    lambda[i] = rate(&s, chi + i * e->nodes);
+    *found += lambda[i] < 1e7 * lambda[0];
   }
   sl_free(s.v);
   return status;

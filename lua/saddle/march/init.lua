@@ -291,7 +291,7 @@ end
 function Run:bad_lanes(most)
   local list, mask = {}, self.bad_mask:nonzero()
   for i = 1, math.min(mask.shape[1], most or 100) do
-    list[i] = mask[{i, 1}]
+    list[i] = mask[i]
   end
   return list
 end

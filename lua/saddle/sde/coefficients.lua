@@ -55,19 +55,40 @@ local function map(f, xs, name, where)
   return y
 end
 
+local function callable(f)
+  local meta = getmetatable(f)
+  return type(f) == "function" or type(meta) == "table" and meta.__call ~= nil
+end
+
 local function check(model, where)
-  if type(model) ~= "table" or type(model.drift) ~= "function"
-      or type(model.diffusion) ~= "function" then
+  if type(model) ~= "table" or not callable(model.drift)
+      or not callable(model.diffusion) then
     core.fail(("%s: model: expected a model (sde.model, sde.saddle ..), got %s")
       :format(where, opt.show(model)))
   end
-  if (model.dim or 1) ~= 1 or (model.noises or 1) ~= 1 then
-    core.fail(("%s: model: expected one dimension and one noise, got %s and %s")
-      :format(where, opt.show(model.dim or 1), opt.show(model.noises or 1)))
+  if (model.dim or 1) ~= 1 then
+    core.fail(("%s: model: expected one dimension, got %s")
+      :format(where, opt.show(model.dim)))
   end
   if model.sense ~= "ito" and model.sense ~= "stratonovich" then
     core.fail(("%s: model.sense: expected 'ito' or 'stratonovich', got %s")
       :format(where, opt.show(model.sense)))
+  end
+end
+
+-- The diffusion of the one Brownian motion that several, correlated by R (nil:
+-- independent), amount to: sqrt(g' R g).
+local function joined(diffusion, noises, R)
+  if noises == 1 then return diffusion end
+  return function(x, t)
+    local g, sum = diffusion(x, t), 0
+    for i = 1, noises do
+      for j = 1, noises do
+        local r = R and R[i][j] or (i == j and 1 or 0)
+        if r ~= 0 then sum = sum + g[i] * g[j] * r end
+      end
+    end
+    return sum ^ 0.5
   end
 end
 
@@ -81,17 +102,30 @@ local function slope(f, xs, where)
   return ((at(1) - at(-1)) * 8 - (at(2) - at(-2))) / (h * 12)
 end
 
+-- The Ito drift as a function of (x, t), or nil where it has to be worked out.
+local function ito(model, noises, where)
+  if model.sense == "ito" then return model.drift end
+  if callable(model.ito_drift) then return model:ito_drift() end
+  if noises > 1 then
+    core.fail(where .. ": model: expected an Ito drift for several noises")
+  end
+  return nil
+end
+
 -- new(model, where): a table with b(xs, t) and g(xs, t).
 function M.new(model, where)
   check(model, where)
+  local noises = model.noises or 1
+  local drift = ito(model, noises, where)
+  local diffusion = joined(model.diffusion, noises, model.correlation)
   local c = {}
-  local drift, diffusion = model.drift, model.diffusion
   function c.g(xs, t)
     return map(function(x) return diffusion(x, t) end, xs, "diffusion", where)
   end
   function c.b(xs, t)
-    local b = map(function(x) return drift(x, t) end, xs, "drift", where)
-    if model.sense == "ito" then return b end
+    local f = drift or model.drift
+    local b = map(function(x) return f(x, t) end, xs, "drift", where)
+    if drift then return b end
     local function g(x) return diffusion(x, t) end
     return b + c.g(xs, t) * slope(g, xs, where) * 0.5
   end

@@ -15,6 +15,11 @@ local WHERE = "exit_theory"
 local Exit = {}
 Exit.__index = Exit
 
+function Exit:__tostring()
+  return ("exit theory on [%g, %g], %d panels"):format(self.lower, self.upper,
+    self.panels.edge.shape[1] - 1)
+end
+
 -- ---- arguments --------------------------------------------------------------
 local function number(v, name)
   if type(v) ~= "number" or v ~= v or v == math.huge or v == -math.huge then
@@ -177,18 +182,18 @@ end
 -- the last of them.
 local function modes(self, k)
   return nodes(self, "modes " .. k, function()
-    local wave = k * math.pi / self.length
+    local wave = 2 * k * math.pi / self.length -- Lanczos goes beyond k
     while true do
       local fine = resolved(self, wave)
       local lambda, chi, found = D.modes(WHERE, fine.edge, fine.data, k)
       local need = math.sqrt(2 * lambda[found])
-      if need <= 2 * wave then
+      if need <= wave then
         local log_m = fine.data[5]
         return {lambda = lambda, found = found, fine = fine,
                 psi = chi * ((log_m:max() - log_m) * 0.5):exp(),
                 weights = D.weights(fine.edge, fine.data)}
       end
-      wave = need
+      wave = 2 * need
     end
   end)
 end
@@ -231,26 +236,38 @@ local function modes_for(self, t)
   return enough(modes(self, FEW), t) or enough(modes(self, MANY), t)
 end
 
--- The points of Talbot's contour for each x, doubled while that brings the
--- bound F(s) e^(s t) on the answer down: contours through its least value
--- keep the relative accuracy of small answers.
+-- The points of Talbot's contour for each x: the more, the further to the right
+-- it crosses the real axis, at s = 0.4 points / t, and the larger the terms
+-- F(s) exp(s t) that cancel there. Taken are the most for which these are not
+-- above e^SLACK times the answer, of which min(1, their least) is a bound: so
+-- small answers get the contour near their saddle point, and keep their
+-- relative accuracy.
+local POINTS = {22, 28, 36, 46, 60, 80, 104, 136, 176}
+local SLACK = 9
 local TINY = -140 -- log of what counts as 0
 
 local function contour_points(self, t, low, up, xs)
-  local fine = resolved(self, math.sqrt(142 / t))
-  local points, best = {}, {}
-  for level = 0, 3 do
-    local s = 8.8 * 2 ^ level
+  local count = xs.shape[1]
+  local chosen, least, open = {}, {}, count
+  for i = 1, count do chosen[i], least[i] = POINTS[1], 0 end
+  for _, points in ipairs(POINTS) do
+    if open == 0 then break end
+    local s = 0.4 * points
+    local fine = resolved(self, math.sqrt(2 * s / t))
     local f = D.laplace(WHERE, fine.edge, fine.data, s / t, low, up, xs)
-    for i = 1, xs.shape[1] do
+    open = 0
+    for i = 1, count do
       local bound = math.log(f[i]) + s
-      if level == 0 or bound < best[i] then
-        best[i], points[i] = bound, 22 * 2 ^ level // 1
+      least[i] = math.min(least[i], bound)
+      if bound <= least[i] + SLACK then
+        chosen[i], open = points, open + 1
       end
-      if best[i] < TINY then points[i] = 0 end
     end
   end
-  return points
+  for i = 1, count do
+    if least[i] < TINY then chosen[i] = 0 end
+  end
+  return chosen
 end
 
 local function invert(self, t, side, xs, density)
@@ -258,8 +275,8 @@ local function invert(self, t, side, xs, density)
   local up = side ~= "lower" and 1 or 0
   local points = contour_points(self, t, low, up, xs)
   local out = tensor.zeros(xs.shape)
-  for level = 0, 3 do
-    local count, which = 22 * 2 ^ level // 1, {}
+  for _, count in ipairs(POINTS) do
+    local which = {}
     for i, n in ipairs(points) do
       if n == count then which[#which + 1] = i end
     end
@@ -291,18 +308,16 @@ local function times(t, method)
   return t
 end
 
--- f(t, xs) at one or many t and x0: a number, [t], the shape of x0, or
--- [t x places of x0].
+-- f(t, xs) at one or many t and x0: the axis of t, if there are many, before
+-- those of x0.
 local function over(self, t, x0, method, f)
   local list = times(t, method)
   local xs, back = starts(self, x0, method)
-  local single = type(x0) == "number"
   local rows = {}
-  for i, v in ipairs(list) do rows[i] = f(v + 0.0, xs) end
-  if type(t) == "number" then return back(rows[1]) end
+  for i, v in ipairs(list) do rows[i] = back(f(v + 0.0, xs)) end
+  if type(t) == "number" then return rows[1] end
   if #rows == 0 then return tensor.zeros{0} end
-  local all = tensor.stack(rows, 1)
-  return single and all:reshape(#rows) or all
+  return type(x0) == "number" and tensor(rows) or tensor.stack(rows, 1)
 end
 
 -- cdf(t, x0, side): P(T <= t), or of leaving by t through that side. Small
@@ -391,8 +406,8 @@ opt.class(Exit, "exit theory")
 
 local M = {}
 
--- new(model, {lower =, upper =} or {radius =})
-function M.new(model, opts)
+-- exit_theory(model, {lower =, upper =} or {radius =})
+function M.exit_theory(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
   local c = coefficients.new(model, WHERE)
@@ -403,4 +418,6 @@ function M.new(model, opts)
                        length = data[6]:max()}, Exit)
 end
 
-return setmetatable(M, {__call = function(_, ...) return M.new(...) end})
+M.new = M.exit_theory -- for model:exit(opts)
+
+return M

@@ -297,7 +297,21 @@ end
 
 -- exit_theory of this model: how long it stays in an interval.
 function Model:exit(opts)
-  return require "saddle.sde.exit_theory".new(self, opts)
+  return require "saddle.sde.exit_theory".exit_theory(self, opts)
+end
+
+-- The law that paths settle into, where it has a closed form: of the saddle
+-- model, geometric Brownian motion and Ornstein-Uhlenbeck. A law that does not
+-- exist says why.
+function Model:stationary()
+  local law, p = require "saddle.law", self.params
+  if self.kind == "ou" and p.a < 0 then
+    return law.normal {mean = p.mean, sd = p.tau / math.sqrt(-2 * p.a)}
+  elseif self.kind == "saddle" or self.kind == "ou" then
+    return law.saddle {a = p.a, sigma = p.sigma, tau = p.tau, rho = p.rho}
+  end
+  fail(("stationary: no closed form for '%s': sde.fokker_planck with " ..
+    "stationary = true gives its density"):format(self.name))
 end
 
 -- Both forms as text; for built-in models as formulas.

@@ -43,9 +43,10 @@ local function too_many(list, c, where)
     "zero of it"):format(where, #list, list[k], c.g(tensor{list[k]}, 0)[1]))
 end
 
--- new(c, lower, upper, where): {edge =, x =, b =, g =}, tensors: edges and the
--- values at the nodes. c: from coefficients.new.
-function M.new(c, lower, upper, where)
+-- new(c, lower, upper, where, moving): {edge =, x =, b =, g =}, tensors: edges and the
+-- values at the nodes. c: from coefficients.new. moving: may they depend on t?
+-- Then the panels are those of t = 0.
+function M.new(c, lower, upper, where, moving)
   local list = first(lower, upper)
   while true do
     local edge = tensor(list)
@@ -53,7 +54,7 @@ function M.new(c, lower, upper, where)
     local b, g = c.b(x, 0), c.g(x, 0)
     local split = D.test(where, edge, b, g)
     if #split == 0 then
-      coefficients.check_autonomous(c, x, where)
+      if not moving then coefficients.check_autonomous(c, x, where) end
       return {edge = edge, x = x, b = b, g = g}
     end
     list = halved(list, split)
