@@ -173,6 +173,17 @@ static int diffusion_laplace(lua_State *L) {
   return 1;
 }
 
+/* count(where, edges, data, lambda) */
+static int diffusion_count(lua_State *L) {
+  sl_err err;
+  sl_int count = 0;
+  sl_exit e = problem(L, 2);
+  double lambda = sl_checknum(L, 4, "lambda");
+  try(L, sl_exit_count(&e, lambda, &count, &err), &err);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
 /* talbot(where, edges, data, t, points, density, at_lower, at_upper, x) */
 static int diffusion_talbot(lua_State *L) {
   sl_err err;
@@ -259,7 +270,7 @@ static const luaL_Reg functions[] = {
   {"build", diffusion_build}, {"green", diffusion_green},
   {"side", diffusion_side}, {"weights", diffusion_weights},
   {"modes", diffusion_modes}, {"laplace", diffusion_laplace},
-  {"talbot", diffusion_talbot}, {"rates", diffusion_rates},
+  {"count", diffusion_count}, {"talbot", diffusion_talbot}, {"rates", diffusion_rates},
   {"run", diffusion_run}, {"stationary", diffusion_stationary},
   {NULL, NULL},
 };

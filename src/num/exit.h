@@ -104,6 +104,12 @@ sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
                           double at_upper, const double *x, sl_int n,
                           double *out, sl_err *err);
 
+/* How many eigenvalues of sl_exit_modes are below lambda: the zeros inside of
+** the solution for s = -lambda that vanishes at lower (Sturm). Panels as for
+** s = lambda.  errors: SL_ENOMEM */
+sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
+                        sl_err *err);
+
 /* out[n] = P_x(T <= t), or its density in t, t > 0, the sides weighted as in
 ** sl_exit_laplace: the transform inverted on Talbot's contour of `points`
 ** points, which crosses the real axis at 2 points / (5 t). 22 points give 11

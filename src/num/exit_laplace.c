@@ -252,13 +252,41 @@ static sl_status reserve(space *s, const sl_exit *e, sl_int n, sl_int count,
 sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
                           double at_upper, const double *x, sl_int n,
                           double *out, sl_err *err) {
-  space m;
+  space m = {0};
   SL_TRY(reserve(&m, e, n, 1, 1, err));
   job j = {e, m.panels, at_lower, at_upper, x, m.where, n};
   locate(e, x, n, m.where);
   transform(&j, s, m.work, m.values);
   for (sl_int i = 0; i < n; i++) {
     out[i] = creal(m.values[i]);
+  }
+  sl_free(m.block);
+  return SL_OK;
+}
+
+/* Changes of sign along the nodes of a panel; *last: the sign so far. */
+static sl_int sign_changes(const pair *p, state a, double *last) {
+  sl_int count = 0;
+  for (int i = 1; i < N; i++) {
+    double w = creal(times(p->w[i][0], a.w) + times(p->w[i][1], a.slope));
+    count += w * *last < 0;
+    *last = w != 0 ? copysign(1, w) : *last;
+  }
+  return count;
+}
+
+sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
+                        sl_err *err) {
+  space m = {0};
+  SL_TRY(reserve(&m, e, 0, 0, 1, err));
+  state at = {0, 1, 0};
+  double last = 1;
+  pair *solved = (pair *)(void *)m.work;
+  *count = 0;
+  for (sl_int p = 0; p < e->panels; p++) {
+    solve_panel(&m.panels[p], -lambda, solved);
+    *count += sign_changes(solved, at, &last);
+    at = forward(at, solved);
   }
   sl_free(m.block);
   return SL_OK;
@@ -291,7 +319,7 @@ static int points_used(int points) {
 sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
                          double at_lower, double at_upper, const double *x,
                          sl_int n, double *out, sl_err *err) {
-  space m;
+  space m = {0};
   int count = points_used(points), threads = sl_threads();
   SL_TRY(reserve(&m, e, n, count, threads, err));
   job j = {e, m.panels, at_lower, at_upper, x, m.where, n};

@@ -328,6 +328,31 @@ t.test("very short and very long times, starts at the ends", function()
   t.eq(b:cdf(1e-4, 0.99, "lower"), 0)
 end)
 
+t.test("eigenvalues that lie ten decades apart", function()
+  local well = exit(model(function(x) return x - x ^ 3 end, function()
+    return 0.2
+  end), {lower = -1.6, upper = 1.5})
+  local lambda = well:eigenvalues(6)
+  -- -s^2/2 d^2/dx^2 + b^2/(2 s^2) + b'/2 by Chebyshev collocation with 160
+  -- points in numpy: its absolute error is 1e-13 of its norm
+  for i, want in ipairs {false, false, 0.9285947634039, 1.587317118382,
+                         1.674572996634, 1.816766356043} do
+    if want then close(lambda[i], want, 1e-12) end
+  end
+  close(lambda[1], 1.16145e-8, 1e-5)
+  close(lambda[2], 1.6349983e-6, 5e-8)
+  -- Sturm's count against Lanczos where both work
+  local core = require "saddle.core"
+  local e = exit(sde.ou {a = -0.5, tau = 1}, {radius = 2})
+  local l = e:eigenvalues(3)
+  for i = 1, 3 do
+    for _, share in ipairs {1 - 1e-9, 1 + 1e-9} do
+      t.eq(core.diffusion.count("count", e.panels.edge, e.data, l[i] * share),
+        share < 1 and i - 1 or i)
+    end
+  end
+end)
+
 -- ---- arguments ------------------------------------------------------------------
 t.test("bad arguments", function()
   local m = ou(1, 1)

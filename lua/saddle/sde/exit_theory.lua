@@ -412,6 +412,23 @@ function Exit:laplace(s, x0, side)
                         side ~= "lower" and 1 or 0, xs))
 end
 
+-- Eigenvalue k between low and high, by halving with Sturm's count: for those
+-- that Lanczos loses in rounding beside a tiny first one.
+local function by_count(self, k, low)
+  local function below(lambda)
+    local fine = resolved(self, 2 * math.sqrt(2 * lambda))
+    return D.count(WHERE, fine.edge, fine.data, lambda)
+  end
+  local high = math.max(2 * low, (k * math.pi / self.length) ^ 2 / 2)
+  while below(high) < k do low, high = high, 2 * high end
+  while high - low > 4e-15 * high do
+    local mid = low < high / 4 and math.sqrt(low * high) or (low + high) / 2
+    if mid <= low or mid >= high then break end
+    if below(mid) < k then low = mid else high = mid end
+  end
+  return (low + high) / 2
+end
+
 -- eigenvalues(k): the k smallest rates of decay, P(T > t) ~ exp(-lambda_1 t).
 function Exit:eigenvalues(k)
   local n = math.tointeger(k or 1)
@@ -420,12 +437,13 @@ function Exit:eigenvalues(k)
       :format(WHERE, opt.show(k)))
   end
   local m = modes(self, n)
-  if m.found < n then
-    core.fail(("%s: eigenvalues: k: expected at most %d, the others are more " ..
-      "than 1e7 times the first and lost in rounding, got %d")
-      :format(WHERE, m.found, n))
+  local lambda = m.lambda:copy()
+  for i = m.found + 1, n do
+    lambda[i] = nodes(self, "eigenvalue " .. i, function()
+      return by_count(self, i, lambda[i - 1])
+    end)
   end
-  return m.lambda:copy()
+  return lambda
 end
 
 opt.class(Exit, "exit theory")
