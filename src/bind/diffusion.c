@@ -201,6 +201,21 @@ static int diffusion_talbot(lua_State *L) {
   return 1;
 }
 
+/* residue(where, edges, data, lambda, radius, at_lower, at_upper, x) */
+static int diffusion_residue(lua_State *L) {
+  sl_err err;
+  sl_int n;
+  sl_exit e = problem(L, 2);
+  double lambda = sl_checknum(L, 4, "lambda");
+  double radius = sl_checknum(L, 5, "radius");
+  double low = sl_checknum(L, 6, "at_lower");
+  double up = sl_checknum(L, 7, "at_upper");
+  const double *x = doubles(L, 8, -1, &n);
+  double *out = push(L, n);
+  try(L, sl_exit_residue(&e, lambda, radius, low, up, x, n, out, &err), &err);
+  return 1;
+}
+
 /* ---- Fokker-Planck -------------------------------------------------------- */
 static int option(lua_State *L, int arg, const char *const *names) {
   return luaL_checkoption(L, arg, NULL, names);
@@ -270,7 +285,8 @@ static const luaL_Reg functions[] = {
   {"build", diffusion_build}, {"green", diffusion_green},
   {"side", diffusion_side}, {"weights", diffusion_weights},
   {"modes", diffusion_modes}, {"laplace", diffusion_laplace},
-  {"count", diffusion_count}, {"talbot", diffusion_talbot}, {"rates", diffusion_rates},
+  {"count", diffusion_count}, {"talbot", diffusion_talbot},
+  {"residue", diffusion_residue}, {"rates", diffusion_rates},
   {"run", diffusion_run}, {"stationary", diffusion_stationary},
   {NULL, NULL},
 };

@@ -328,6 +328,25 @@ t.test("very short and very long times, starts at the ends", function()
   t.eq(b:cdf(1e-4, 0.99, "lower"), 0)
 end)
 
+t.test("the last survivors of a repelling point", function()
+  -- a = 1, R / tau = 10: m ranges over e^100. The first mode is
+  -- exp(-a x^2 / tau^2); its coefficient tends to 2 R / (tau sqrt pi)
+  local e = exit(ou(1, 0.1), {radius = 1})
+  local want = 2 * 10 / math.sqrt(math.pi)
+  close(e:survival(20, 0) / math.exp(-20), want, 1e-2)
+  close(e:survival(40, 0) / e:survival(30, 0), math.exp(-10), 1e-8)
+  close(e:survival(30, 0.1, "upper") + e:survival(30, 0.1, "lower"),
+    e:survival(30, 0.1), 1e-11)
+  -- both ways agree where both work, at the crossing of 1e-3
+  local m = model(function(x) return -0.5 * x end, function() return 1 end)
+  local b = exit(m, {radius = 2})
+  local core = require "saddle.core"
+  local l = b:eigenvalues(2)
+  local c = core.diffusion.residue("c", b.panels.edge, b.data, l[1],
+    (l[2] - l[1]) / 40, 1, 1, T {0.3})[1]
+  close(b:survival(200, 0.3), c * math.exp(-200 * l[1]), 1e-10)
+end)
+
 t.test("eigenvalues that lie ten decades apart", function()
   local well = exit(model(function(x) return x - x ^ 3 end, function()
     return 0.2

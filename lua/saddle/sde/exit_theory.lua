@@ -366,6 +366,29 @@ function Exit:cdf(t, x0, side)
   end)
 end
 
+-- The last of a decay, where the expansion above is not to be trusted: the same
+-- sum with coefficients that are residues of the Laplace transform. nil when
+-- more modes matter than TAIL.
+local TAIL = 8
+
+local function residues(self, t, side, xs)
+  local lambda = self:eigenvalues(TAIL)
+  if (lambda[TAIL] - lambda[1]) * t < DEAD then return nil end
+  local sum = xs * 0
+  for i = 1, TAIL - 1 do
+    if (lambda[i] - lambda[1]) * t < DEAD then
+      local gap = math.min(lambda[i] - (i > 1 and lambda[i - 1] or 0),
+                           lambda[i + 1] - lambda[i])
+      local fine = resolved(self, 2 * math.sqrt(2 * lambda[i + 1]))
+      local c = D.residue(WHERE, fine.edge, fine.data, lambda[i], gap / 4,
+                          side ~= "upper" and 1 or 0,
+                          side ~= "lower" and 1 or 0, xs)
+      sum = sum + c * math.exp(-lambda[i] * t)
+    end
+  end
+  return sum
+end
+
 -- survival(t, x0): P(T > t); with a side, P(T > t, and out through that side).
 function Exit:survival(t, x0, side)
   check_side(side, "survival")
@@ -377,7 +400,11 @@ function Exit:survival(t, x0, side)
       end)
     end
     local total = side and self:probability(xs, side) or 1
-    return total - self:cdf(at_t, xs, side)
+    local left = total - self:cdf(at_t, xs, side)
+    if at_t > 0 and not (left / total):gt(1e-3):all() then
+      left = residues(self, at_t, side, xs) or left
+    end
+    return left
   end)
 end
 
