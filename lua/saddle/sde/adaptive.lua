@@ -2,7 +2,10 @@
 -- of its own length. A trial makes one step and two halves; their difference is
 -- the error, the halves are kept. Any scheme that needs no more than increments
 -- and their time integrals will do. The tree of Brownian increments forgets
--- nothing, so refusing steps does not bias them: docs/sde.md 2.  MIT licence.
+-- nothing, so refusing steps does not bias them. But steps chosen by the path
+-- make an Ito sum of increments alone go to a wrong limit (Gaines and Lyons
+-- 1997, SIAM J. Appl. Math. 57): the scheme must have the term in dW dW, as
+-- Milstein's and Heun's. docs/sde.md 2.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local march = require "saddle.march"
@@ -96,9 +99,37 @@ local function machine_of(p, a, o, y0, where)
   return machine, leaves, stree
 end
 
+-- ---- which schemes ------------------------------------------------------------
+
+-- Why a prepared scheme cannot be used, or nil.
+local function unfit(p)
+  if p.integrals == "area" or p.extra > 0 or next(p.noise) ~= nil then
+    return "draws more than increments and their time integrals"
+  elseif p.strong == nil then
+    return "has no strong order"
+  elseif p.strong < 1 and p.scheme.sense ~= "stratonovich" and
+      p.model.noise ~= "additive" then
+    return "goes to a wrong limit when steps depend on the path, for it has " ..
+      "no term in dW dW"
+  end
+end
+
+-- prepare(model, name): the scheme, or without a name the model's default if it
+-- will do, else Heun's.
+function M.prepare(m, name, where)
+  local p = stepping.prepare(m, name)
+  local why = unfit(p)
+  if why and name == nil then return stepping.prepare(m, "heun") end
+  if why then
+    fail("%s: adaptive: the scheme %s %s: use \"heun\"%s", where, p.name, why,
+      m.commutative and " or \"milstein\"" or "")
+  end
+  return p
+end
+
 -- ---- options ------------------------------------------------------------------
 
-local function options(given, p, o, where)
+local function options(given, o, where)
   where = where .. ": adaptive"
   if given == true then given = {} end
   local a = opt.check(given, OPTIONS, where)
@@ -111,10 +142,6 @@ local function options(given, p, o, where)
   end
   stepping.positive(a.safety, "safety", where)
   a.start = a.start and stepping.positive(a.start, "start", where) or o.dt
-  if p.integrals == "area" or p.extra > 0 or next(p.noise) ~= nil then
-    fail("%s: the scheme %s draws more than increments and their time " ..
-      "integrals; take another one, as euler_maruyama or heun", where, p.name)
-  end
   return a
 end
 
@@ -201,7 +228,7 @@ end
 -- simulate's other half: o are its options, checked but for what is here.
 function M.simulate(m, p, o, observed)
   local where = "simulate"
-  local a = options(o.adaptive, p, o, where)
+  local a = options(o.adaptive, o, where)
   local machine, leaves, stree = machine_of(p, a, o, p.to_all(o.x0), where)
   local self = setmetatable({model = m, scheme = p.name, paths = o.paths,
     machine = machine, seed = o.seed or system.seed(), status = "done",

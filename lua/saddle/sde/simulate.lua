@@ -125,7 +125,8 @@ end
 function M.simulate(m, opts)
   local where = "simulate"
   local o = opt.check(opts, OPTIONS, where)
-  local p = stepping.prepare(m, o.scheme)
+  local adaptive = o.adaptive and require "saddle.sde.adaptive"
+  local p = (adaptive or stepping).prepare(m, o.scheme, where)
   for _, name in ipairs{"x0", "t", "dt"} do
     if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
   end
@@ -134,10 +135,9 @@ function M.simulate(m, opts)
   local paths = o.paths and stepping.integer(o.paths, "paths", 1, where)
   local x0
   x0, paths = stepping.start(o.x0, m.dim, paths, where)
-  if o.adaptive then
+  if adaptive then
     o.x0, o.paths = x0, paths
-    return require("saddle.sde.adaptive").simulate(m, p, o,
-      observer(o, p, where))
+    return adaptive.simulate(m, p, o, observer(o, p, where))
   end
   local run = march(function(x, noise, t)
     return p.step(x, t, o.dt, stepping.increments(p, noise))

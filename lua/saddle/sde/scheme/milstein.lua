@@ -5,16 +5,19 @@
 -- dW_j dW_k; other noise needs the areas. Milstein 1974; docs/sde.md 2.
 -- MIT licence.
 local function general(p, x, t, h, w)
-  local g = p.columns(x, t)
+  local g, dw = p.columns(x, t), {}
+  for k = 1, p.noises do
+    dw[k] = p.noises == 1 and w.dw or w.dw[k]
+  end
   local y = x + p.b(x, t) * h
   for k = 1, p.noises do
     local v
     for j = 1, p.noises do
       local i = w.area and w.area[j][k]
-        or 0.5 * (w.dw[j] * w.dw[k] - (j == k and h or 0))
+        or 0.5 * (dw[j] * dw[k] - (j == k and h or 0))
       v = v and v + i * g[j] or i * g[j]
     end
-    y = y + w.dw[k] * g[k] + p:dcolumn(x, t, k, v)
+    y = y + dw[k] * g[k] + p:dcolumn(x, t, k, v)
   end
   return y
 end
@@ -27,7 +30,7 @@ return {
     p.integrals = p.model.commutative and "none" or "area"
   end,
   step = function(p, x, t, h, w)
-    if not p.elementwise and p.model.noise == "general" then
+    if not p.elementwise and p.model.noise ~= "additive" then
       return general(p, x, t, h, w)
     end
     local y = x + p.b(x, t) * h + p:gw(x, t, w.dw)
