@@ -110,6 +110,8 @@ sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
 sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
                         sl_err *err);
 
+enum { SL_EXIT_POINTS = 256 };
+
 /* out[n] = P_x(T <= t), or its density in t, t > 0, the sides weighted as in
 ** sl_exit_laplace: the transform inverted on Talbot's contour of `points`
 ** points, which crosses the real axis at 2 points / (5 t). 22 points give 11
@@ -119,8 +121,6 @@ sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
 **   errors: SL_ENOMEM, SL_EINTR, SL_EARG points not in 1 .. SL_EXIT_POINTS
 ** source: Abate & Valko 2004, Int. J. Numer. Meth. Engng
 ** 60, 979 */
-enum { SL_EXIT_POINTS = 256 };
-
 sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
                          double at_lower, double at_upper, const double *x,
                          sl_int n, double *out, sl_err *err);

@@ -177,6 +177,16 @@ t.test("Ornstein-Uhlenbeck in closed form, off the centre", function()
   close(c.mean(0), c.large, 1e-6) -- next term: tau^2 / (4 a^2 R^2)
 end)
 
+t.test("the law of saddle.law for the same exits", function()
+  local law = saddle.law.ou_exit {a = -0.5, tau = 1, radius = 2, x0 = 0.3}
+  local e = exit(ou(-0.5, 1), {radius = 2})
+  for _, time in ipairs {0.3, 1, 5, 40} do
+    close(e:cdf(time, 0.3), law:cdf(time), 1e-9)
+    close(e:survival(time, 0.3), law:sf(time), 1e-9)
+    close(e:density(time, 0.3), law:pdf(time), 1e-9)
+  end
+end)
+
 t.test("the saddle model where it has a formula", function()
   for _, a in ipairs {1, 0.5, 0, -0.5} do -- nu = -1, 0, 1, 2
     local c = closed.saddle {a = a, sigma = 1, tau = 0.1}
