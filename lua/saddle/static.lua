@@ -11,10 +11,11 @@ local flatten, unflatten = tree.flatten, tree.unflatten
 local check_function, finish = tracing.check_function, tracing.finish
 local is_number, results = tracing.is_number, tracing.results
 
-local M = {}
+local M = {check_function = check_function}
 
--- Traces twice with inputs made by `input` and compares.
-local function trace_static(f, where, leaves, input, build)
+--- twice(f, where, leaves, input, build): the trace of f(build(x)) with an
+--- input(tr, leaf, i) for every leaf, after a second one gave the same graph.
+function M.twice(f, where, leaves, input, build)
   local function once()
     local t = {tr = G.trace(true), x = {}}
     for i, leaf in ipairs(leaves) do
@@ -31,6 +32,7 @@ local function trace_static(f, where, leaves, input, build)
   end
   return a
 end
+
 
 local VMAP_OPTIONS = {axes = false}
 
@@ -185,7 +187,7 @@ function M.vmap(f, opts)
     end
     local leaves, trees, mapped = vmap_arguments({...}, n, axes)
     local size = lane_count(leaves, mapped)
-    local t = trace_static(f, "vmap", leaves, function(tr, leaf, i)
+    local t = M.twice(f, "vmap", leaves, function(tr, leaf, i)
       return (mapped[i] and G.lane or G.like)(tr, leaf)
     end, function(x)
       return rebuild(trees, x)
@@ -280,7 +282,7 @@ local function numbers_of(leaves)
 end
 
 local function jit_entry(f, leaves, trees)
-  local t = trace_static(f, "jit", leaves, G.like, function(x)
+  local t = M.twice(f, "jit", leaves, G.like, function(x)
     return rebuild(trees, x)
   end)
   t.held = trees -- keeps what the key names by address
@@ -448,6 +450,30 @@ local function widen(t, leaves, lanes)
   return G.batch(t.tr, lanes, narrow, wide, t.y)
 end
 
+-- A machine for the step, and the lanes to run on it: one lane after another in
+-- rows; element by element; or, where neither can be had, a program over all.
+local function step_machine(t, leaves, lanes)
+  local spec = {nstate = #leaves, clock = #leaves + 1}
+  local machine = core.march.machine(t.tr, t.y, spec)
+  if machine then
+    return machine, math.max(lanes, 1)
+  end
+  if lanes == 0 then
+    spec.elements = true
+    machine = core.march.machine(t.tr, t.y, spec)
+    if machine then
+      return machine, leaves[1]:numel()
+    end
+  end
+  spec = {nstate = #leaves, clock = #leaves + 1, wide = true}
+  local y = t.y
+  if lanes > 0 then -- unbound narrow inputs stand before the wide ones
+    y = widen(t, leaves, lanes)
+    spec.first_state = #leaves + 2
+  end
+  return core.march.machine(t.tr, y, spec), math.max(lanes, 1)
+end
+
 --- iterate(step, state, n, {every = k, lanes = false}) -> the state after n
 --- steps; with every = k (0: none) also the states after k, 2k, ... steps,
 --- stacked on a new first axis. step(state, made) is traced once, as jit does; made is the
@@ -464,7 +490,7 @@ function M.iterate(step, state, n, opts)
   local lanes = state_leaves(leaves, opts.lanes)
   local inputs = table.move(leaves, 1, #leaves, 1, {})
   inputs[#inputs + 1] = 0.0 -- the clock
-  local t = trace_static(step, "iterate", inputs, function(tr, leaf, i)
+  local t = M.twice(step, "iterate", inputs, function(tr, leaf, i)
     return (opts.lanes and i <= #leaves and G.lane or G.like)(tr, leaf)
   end, function(x)
     return unflatten(stree, x), x[#x]
@@ -474,15 +500,10 @@ function M.iterate(step, state, n, opts)
     core.fail("iterate: the step refers to a symbolic tensor of an outer " ..
       "function: inside a traced function write the loop in Lua")
   end
-  local final, path
-  if lanes > 0 or not opts.lanes then
-    final, path = G.iterate(t.tr, t.y, leaves, n, every, lanes, #inputs)
-  end
-  if final == nil then
-    -- unbound narrow inputs stand before the wide ones
-    local y = widen(t, leaves, lanes)
-    final, path = G.iterate(t.tr, y, leaves, n, every, 0, #inputs, #inputs)
-  end
+  local machine, size = step_machine(t, leaves, lanes)
+  local out = machine:run{states = leaves, lanes = size, steps = n,
+                          every = every}
+  local final, path = out.states, out.path
   for i = 1, #leaves do
     final[i] = numbers[i] and final[i]:item() or final[i]
   end

@@ -164,6 +164,8 @@ int sl_open_random(lua_State *L);
 int sl_open_file(lua_State *L);   /* npy, npz, idx, gzip, atomic writes */
 int sl_open_process(lua_State *L);/* two-way pipe to gnuplot */
 int sl_open_network(lua_State *L);/* exact Hessian blocks of networks */
+int sl_open_diffusion(lua_State *L); /* exits, Fokker-Planck */
+int sl_open_march(lua_State *L);  /* machines of steps, marches */
 int sl_open_law(lua_State *L);    /* laws and special functions */
 int sl_open_system(lua_State *L); /* clock, threads, interrupt, version, memory */
 

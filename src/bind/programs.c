@@ -1,10 +1,8 @@
 /* programs.c: compiled functions as Lua sees them: a finished trace made into a
-** program that is run many times (jit), or stepped many times (iterate) without
-** coming back to Lua.  MIT licence. */
+** program that is run many times without coming back to Lua.  MIT licence. */
 #include <string.h>
 
 #include "bind/trace.h"
-#include "march/march.h"
 
 enum { DIRECT = 16 }; /* arguments of a call that needs no Lua */
 
@@ -35,8 +33,7 @@ static int program_close(lua_State *L) {
   return 0;
 }
 
-/* Pushes scratch holding the nodes of the sequence at idx, of the trace at 1. */
-static sl_node *node_list(lua_State *L, int idx, int *n) {
+sl_node *sl_node_list(lua_State *L, int idx, int *n) {
   luaL_checktype(L, idx, LUA_TTABLE);
   *n = (int)lua_rawlen(L, idx);
   sl_node *list = sl_bind_scratch(L, (*n + 1) * (sl_int)sizeof *list);
@@ -66,7 +63,7 @@ static int trace_compile(lua_State *L) {
   int n;
   sl_err err;
   bool direct = lua_istable(L, 3);
-  const sl_node *outs = node_list(L, 2, &n);
+  const sl_node *outs = sl_node_list(L, 2, &n);
   sl_check_versions(L, 1);
   size_t count = (size_t)(n + t->g.ninput + 1);
   sl_type *types = lua_newuserdatauv(L, count * sizeof *types, 0);
@@ -287,180 +284,8 @@ static int program_stats(lua_State *L) {
   return 1;
 }
 
-/* ---- many steps ---------------------------------------------------------- */
-
-/* A machine as a userdata, closed by the collector. */
-static int march_close(lua_State *L) {
-  sl_march **m = lua_touserdata(L, 1);
-  sl_march_free(*m);
-  *m = NULL;
-  return 0;
-}
-
-static sl_march **new_march(lua_State *L) {
-  sl_march **m = lua_newuserdatauv(L, sizeof *m, 0);
-  *m = NULL;
-  if (luaL_newmetatable(L, "saddle.march")) {
-    lua_pushcfunction(L, march_close);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_setmetatable(L, -2);
-  return m;
-}
-
-/* What iterate was asked for; stack: 1 trace, 2 outs, 3 states, 4 steps,
-** 5 every, 6 lanes (0: none), 7 number of the clock's input (0: none), 8 how
-** many inputs stand before the state's. */
-typedef struct request {
-  const sl_trace *t;
-  int nstate, clock, first; /* inputs first .. first + nstate - 1: the state */
-  sl_node *outs;
-  sl_int steps, every, kept, lanes;
-  const sl_tensor **start, **captures;
-  sl_tensor **final, **path;
-} request;
-
-/* Pushes a table of fresh tensors of the states' types, with `axis` before the
-** others if it is not negative. */
-static void push_states(lua_State *L, const request *r, sl_int axis,
-                        sl_tensor **out) {
-  lua_createtable(L, r->nstate, 0);
-  for (int k = 0; k < r->nstate; k++) {
-    sl_type t = r->start[k]->type;
-    if (axis >= 0) {
-      sl_int shape[SL_MAXDIM + 1] = {axis};
-      sl_err err;
-      memcpy(shape + 1, t.shape, (size_t)t.ndim * sizeof *shape);
-      sl_try(L, sl_type_make(&t, t.dtype, t.ndim + 1, shape, &err), &err);
-    }
-    out[k] = sl_newtensor(L, &t);
-    lua_rawseti(L, -2, k + 1);
-  }
-}
-
-static void read_request(lua_State *L, request *r) {
-  r->t = sl_checktrace(L, 1);
-  sl_check_versions(L, 1);
-  r->outs = node_list(L, 2, &r->nstate);
-  r->steps = luaL_checkinteger(L, 4);
-  r->every = luaL_checkinteger(L, 5);
-  r->lanes = luaL_checkinteger(L, 6);
-  r->clock = (int)luaL_checkinteger(L, 7) - 1;
-  r->first = (int)luaL_optinteger(L, 8, 0);
-  if (r->steps < 0 || r->every < 0 || r->lanes < 0 || r->first < 0 ||
-      r->first + r->nstate > r->t->g.ninput) {
-    sl_raisef(L, "iterate: a state of %d tensors for a step of %d inputs",
-              r->nstate, (int)r->t->g.ninput);
-  }
-  r->kept = r->every > 0 ? r->steps / r->every : 0;
-  int n = r->nstate, c = r->t->g.ncapture;
-  r->start = sl_bind_scratch(L, (3 * n + c + 1) * (sl_int)sizeof *r->start);
-  r->captures = r->start + n;
-  r->final = (sl_tensor **)(r->captures + c);
-  r->path = r->final + n;
-  lua_getiuservalue(L, 1, TRACE_CAPTURES);
-  for (int k = 0; k < c; k++) {
-    lua_rawgeti(L, -1, k + 1);
-    r->captures[k] = sl_checktensor(L, -1);
-    lua_pop(L, 1);
-  }
-  for (int k = 0; k < n; k++) {
-    lua_rawgeti(L, 3, k + 1);
-    r->start[k] = sl_checktensor(L, -1);
-    lua_pop(L, 1);
-  }
-}
-
-/* Steps a machine; false when there is none for this step function. */
-static bool by_machine(lua_State *L, const request *r) {
-  sl_march **m = new_march(L);
-  sl_err err;
-  bool elements = false;
-  sl_try(L, sl_march_make(m, &r->t->g, r->nstate, r->outs, r->clock, &err),
-         &err);
-  if (*m == NULL && r->lanes == 0) {
-    sl_try(L, sl_march_make_elements(m, &r->t->g, r->nstate, r->outs,
-                                     r->clock, &err), &err);
-    elements = *m != NULL;
-  }
-  if (*m == NULL) {
-    return false;
-  }
-  sl_march_job job = {.lanes = r->lanes > 0 ? r->lanes : 1,
-                      .steps = r->steps, .every = r->every,
-                      .start = r->start, .final = r->final, .path = r->path,
-                      .captures = r->captures, .slots = r->t->g.slot};
-  if (elements) {
-    job.lanes = sl_numel(&r->start[0]->type);
-  }
-  sl_try(L, sl_march_run(*m, &job, &err), &err);
-  return true;
-}
-
-/* Steps a program, its states going to and fro between two sets of tensors. */
-static void by_program(lua_State *L, const request *r) {
-  sl_err err;
-  int n = r->nstate, ninput = r->t->g.ninput;
-  const sl_tensor **input =
-      sl_bind_scratch(L, (ninput + n + 1) * (sl_int)sizeof *input);
-  sl_tensor **other = (sl_tensor **)(input + ninput);
-  push_states(L, r, -1, other);
-  sl_program *p = sl_trace_program(L, &r->t->g, n, r->outs);
-  void *scratch = sl_workspace(L, sl_program_scratch(p));
-  boxed clock;
-  sl_type scalar = {.dtype = SL_F64, .ndim = 0};
-  sl_tensor_init(&clock.t, &scalar, &clock.value);
-  for (int k = 0; k < ninput; k++) {
-    input[k] = k == r->clock ? &clock.t : NULL;
-  }
-  for (int k = 0; k < n; k++) {
-    sl_try(L, sl_copy(r->final[k], r->start[k], &err), &err);
-  }
-  for (sl_int s = 0; s < r->steps; s++) {
-    bool odd = (r->steps - s) % 2 != 0; /* the last step ends in final */
-    sl_tensor **to = odd ? r->final : other, **from = odd ? other : r->final;
-    for (int k = 0; k < n; k++) {
-      input[r->first + k] = s == 0 ? r->start[k] : from[k];
-    }
-    clock.value = (double)s;
-    sl_try(L, sl_program_run(p, input, r->captures, r->t->g.slot, to, scratch,
-                             &err), &err);
-    for (int k = 0; r->every > 0 && (s + 1) % r->every == 0 && k < n; k++) {
-      sl_tensor item;
-      sl_view_index(&item, r->path[k], 0, (s + 1) / r->every - 1);
-      sl_try(L, sl_copy(&item, to[k], &err), &err);
-    }
-  }
-}
-
-/* iterate(trace, outs, states, steps, every, lanes, clock, before) -> final
-** states, path (or nil), "lanes" or "program". For lanes the trace is that of
-** one; nothing when there is no machine for it. */
-static int trace_iterate(lua_State *L) {
-  request r;
-  lua_settop(L, 8);
-  read_request(L, &r);
-  push_states(L, &r, -1, r.final);
-  int final = lua_gettop(L);
-  if (r.every > 0) {
-    push_states(L, &r, r.kept, r.path);
-  } else {
-    lua_pushnil(L);
-  }
-  bool fast = r.first == 0 && by_machine(L, &r);
-  if (!fast && r.lanes == 0) {
-    by_program(L, &r);
-  } else if (!fast) {
-    return 0;
-  }
-  lua_settop(L, final + 1);
-  lua_pushstring(L, fast ? "lanes" : "program");
-  return 3;
-}
-
 const luaL_Reg sl_programs_functions[] = {{"compile", trace_compile},
                                           {"jit_call", jit_call},
-                                          {"iterate", trace_iterate},
                                           {NULL, NULL}};
 
 static const luaL_Reg methods[] = {{"run", program_run},

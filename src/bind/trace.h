@@ -40,6 +40,9 @@ sl_node sl_trace_input(lua_State *L, int trace, const sl_type *type, int idx);
 /* The symbolic tensor at idx as a node of the trace at `trace`; its trace must
 ** be that one. Raises otherwise. */
 sl_node sl_checknode(lua_State *L, int idx, int trace);
+/* Pushes scratch holding the nodes of the sequence at idx, all of the trace at
+** stack index 1. (programs.c) */
+sl_node *sl_node_list(lua_State *L, int idx, int *n);
 /* The trace of the symbolic tensor at idx; NULL when it is none. Raises when the
 ** trace has been released. */
 sl_trace *sl_sym_trace(lua_State *L, int idx);

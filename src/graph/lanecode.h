@@ -32,10 +32,13 @@ typedef struct sl_lload {
   int32_t out;
 } sl_lload;
 
+/* SL_LANE_ONE among the operands is the number 1. */
+enum { SL_LANE_OPERANDS = 7, SL_LANE_ONE = -1 };
+
 typedef struct sl_lop {
   sl_lane_fn *fn;
   uint8_t nin, level;
-  int32_t out, in[3];
+  int32_t out, in[SL_LANE_OPERANDS];
   int32_t line; /* user's line of the node it belongs to */
 } sl_lop;
 
@@ -84,7 +87,13 @@ typedef enum sl_quick {
   SL_QUICK_COPY,
   SL_QUICK_ADD_PRODUCT,
   SL_QUICK_SUB_PRODUCT,
-  SL_QUICK_PRODUCT_SUB
+  SL_QUICK_PRODUCT_SUB,
+  SL_QUICK_SUM_OF_PRODUCTS,
+  SL_QUICK_DIFFERENCE_OF_PRODUCTS,
+  SL_QUICK_ADD_ADD,
+  SL_QUICK_ADD_SUB,
+  SL_QUICK_SUB_ADD,
+  SL_QUICK_SUB_SUB
 } sl_quick;
 
 /* An operation with its addresses: what a machine executes. */
@@ -92,8 +101,8 @@ typedef struct sl_instr {
   sl_lane_fn *fn;
   sl_int lanes;
   void *out;
-  const void *in[3];
-  sl_int step[3];
+  const void *in[SL_LANE_OPERANDS];
+  sl_int step[SL_LANE_OPERANDS];
   sl_quick quick;
 } sl_instr;
 
@@ -112,6 +121,8 @@ static inline void sl_execute_one(const sl_instr *code, int32_t n) {
   for (const sl_instr *end = code + n; code < end; code++) {
     double *out = code->out;
     const double *x = code->in[0], *y = code->in[1], *z = code->in[2];
+    const double *u = code->in[3], *v = code->in[4];
+    const double *c = code->in[5], *d = code->in[6];
     switch (code->quick) {
       case SL_QUICK_ADD:
         *out = *x + *y;
@@ -142,6 +153,24 @@ static inline void sl_execute_one(const sl_instr *code, int32_t n) {
         break;
       case SL_QUICK_PRODUCT_SUB:
         *out = *y * *z - *x;
+        break;
+      case SL_QUICK_SUM_OF_PRODUCTS:
+        *out = *x * (*v * *y) + *z * (*c * *u);
+        break;
+      case SL_QUICK_DIFFERENCE_OF_PRODUCTS:
+        *out = *x * (*v * *y) - *z * (*c * *u);
+        break;
+      case SL_QUICK_ADD_ADD:
+        *out = (*x + *y * (*c * *z)) + *u * (*d * *v);
+        break;
+      case SL_QUICK_ADD_SUB:
+        *out = (*x + *y * (*c * *z)) - *u * (*d * *v);
+        break;
+      case SL_QUICK_SUB_ADD:
+        *out = (*x - *y * (*c * *z)) + *u * (*d * *v);
+        break;
+      case SL_QUICK_SUB_SUB:
+        *out = (*x - *y * (*c * *z)) - *u * (*d * *v);
         break;
       default:
         code->fn(1, code->out, 1, code->in, code->step);

@@ -29,6 +29,12 @@ static const struct {
     {sl_lane_add_product, SL_QUICK_ADD_PRODUCT},
     {sl_lane_sub_product, SL_QUICK_SUB_PRODUCT},
     {sl_lane_product_sub, SL_QUICK_PRODUCT_SUB},
+    {sl_lane_sum_of_products, SL_QUICK_SUM_OF_PRODUCTS},
+    {sl_lane_difference_of_products, SL_QUICK_DIFFERENCE_OF_PRODUCTS},
+    {sl_lane_add_add, SL_QUICK_ADD_ADD},
+    {sl_lane_add_sub, SL_QUICK_ADD_SUB},
+    {sl_lane_sub_add, SL_QUICK_SUB_ADD},
+    {sl_lane_sub_sub, SL_QUICK_SUB_SUB},
 };
 
 static const struct {

@@ -53,6 +53,14 @@ sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
 /* The one for the sum or difference fn whose operand k, 0 or 1, is a product; x
 ** is the other operand. NULL when fn is neither, in f64. */
 sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);
+/* Of the operands y, z, u, v, c, d: y (c z) +- u (d v); of x and those:
+** (x +- y (c z)) +- u (d v). c and d are one number for all lanes. */
+sl_lane_fn sl_lane_sum_of_products, sl_lane_difference_of_products,
+    sl_lane_add_add, sl_lane_add_sub, sl_lane_sub_add, sl_lane_sub_sub;
+/* The one that does the work of `inner` (mul, add_product, sub_product) and of
+** `outer` (add_product, sub_product), whose x it makes; NULL: there is none. */
+sl_lane_fn *sl_lane_of_two_products(sl_lane_fn *inner, sl_lane_fn *outer);
+
 
 /* out[k*so] = x[k*sx]^p, d one of i64 (p >= 0), f32, f64; out may be x.
 ** Relative error about |p| ulps up to |p| = 32, then pow's. (powi.c) */

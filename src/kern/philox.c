@@ -1,19 +1,11 @@
 /* philox.c: the Philox4x32-10 block, once as a scalar and once for chunks of 32
-** consecutive counters held in vectors. Four chains of vectors run interleaved,
-** because one chain waits for its multiplications (two a round, ten rounds).
+** consecutive counters held in vectors (philox_vec.h).
 ** Source: Salmon, Moraes, Dror, Shaw, SC 2011; known answers in
 ** tests/c/test_random.c.  MIT licence. */
 #include "kern/philox.h"
 
-#include "kern/random_vec.h"
+#include "kern/philox_vec.h"
 
-/* Multipliers and the Weyl increments of the key: section 3.2 of the paper. */
-#define MUL0 UINT32_C(0xD2511F53)
-#define MUL1 UINT32_C(0xCD9E8D57)
-#define WEYL0 UINT32_C(0x9E3779B9)
-#define WEYL1 UINT32_C(0xBB67AE85)
-#define ROUNDS 10
-#define CHAINS 4
 #define COUNTERS (SL_RANDOM_CHUNK / 2)
 
 void sl_philox4x32(const uint32_t ctr[4], const uint32_t key[2],
@@ -46,43 +38,19 @@ uint64_t sl_random_word(uint64_t key, uint32_t stream, uint32_t last,
   return c[2 * half] | (uint64_t)c[2 * half + 1] << 32;
 }
 
-/* Four vectors of blocks, counters c0[], c1, stream, last, to out. The high
-** halves of the lanes carry rubbish that no multiplication reads. */
-static inline void four_chains(uint64_t key, vu c0[CHAINS], uint64_t high,
-                               uint32_t stream, uint32_t last, vu w0[CHAINS],
-                               vu w1[CHAINS]) {
-  vu c1[CHAINS], c2[CHAINS], c3[CHAINS];
-  for (int i = 0; i < CHAINS; i++) {
-    c1[i] = vu_all(high);
-    c2[i] = vu_all(stream);
-    c3[i] = vu_all(last);
-  }
+__attribute__((noinline)) void sl_keys_of(uint64_t key, sl_keys *out) {
   uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-  const vu m0 = vu_all(MUL0), m1 = vu_all(MUL1);
-#pragma GCC unroll 10
   for (int round = 0; round < ROUNDS; round++) {
-    const vu v0 = vu_all(k0), v1 = vu_all(k1);
-#pragma GCC unroll 4
-    for (int i = 0; i < CHAINS; i++) {
-      vu p0 = vu_mul32(c0[i], m0);
-      vu p1 = vu_mul32(c2[i], m1);
-      c0[i] = (p1 >> 32) ^ c1[i] ^ v0;
-      c2[i] = (p0 >> 32) ^ c3[i] ^ v1;
-      c1[i] = p1;
-      c3[i] = p0;
-    }
+    out->k0[round] = vu_all(k0);
+    out->k1[round] = vu_all(k1);
     k0 += WEYL0;
     k1 += WEYL1;
   }
-  for (int i = 0; i < CHAINS; i++) {
-    w0[i] = (c0[i] & 0xffffffffu) | c1[i] << 32;
-    w1[i] = (c2[i] & 0xffffffffu) | c3[i] << 32;
-  }
 }
 
-/* 32 counters from `block`, a multiple of 32, so the low word never carries. */
-static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
-                         uint64_t block, uint64_t *out) {
+/* 32 counters from low word `block`, a multiple of 32, so it never carries. */
+static inline void chunk(const sl_keys *key, const sl_shared *shared,
+                         uint32_t block, uint64_t *out) {
   vu lane;
   for (int i = 0; i < SL_VW; i++) {
     lane[i] = (uint64_t)i;
@@ -90,9 +58,9 @@ static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
   for (int first = 0; first < COUNTERS; first += CHAINS * SL_VW) {
     vu c0[CHAINS], w0[CHAINS], w1[CHAINS];
     for (int i = 0; i < CHAINS; i++) {
-      c0[i] = lane + ((block & 0xffffffffu) + (uint64_t)(first + i * SL_VW));
+      c0[i] = lane + vu_all(block + (uint32_t)(first + i * SL_VW));
     }
-    four_chains(key, c0, block >> 32, stream, last, w0, w1);
+    sl_chains_shared(key, shared, c0, w0, w1);
     for (int i = 0; i < CHAINS; i++) {
       int j = first + i * SL_VW;
       uint64_t *at = out + 16 * (j / 8) + j % 8;
@@ -104,7 +72,14 @@ static inline void chunk(uint64_t key, uint32_t stream, uint32_t last,
 
 void sl_random_words(uint64_t key, uint32_t stream, uint32_t last,
                      uint64_t pos, sl_int n, uint64_t *out) {
-  for (sl_int i = 0; i < n; i += SL_RANDOM_CHUNK) {
-    chunk(key, stream, last, (pos + (uint64_t)i) / 2, out + i);
+  uint64_t block = pos / 2;
+  sl_keys keys;
+  sl_keys_of(key, &keys);
+  sl_shared shared = sl_share(&keys, (uint32_t)(block >> 32), stream, last);
+  for (sl_int i = 0; i < n; i += SL_RANDOM_CHUNK, block += COUNTERS) {
+    if (i > 0 && (uint32_t)block == 0) {
+      shared = sl_share(&keys, (uint32_t)(block >> 32), stream, last);
+    }
+    chunk(&keys, &shared, (uint32_t)block, out + i);
   }
 }

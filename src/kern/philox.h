@@ -44,7 +44,10 @@ typedef enum sl_random_kind {
   SL_RINTEGER = 6,  /* lo .. hi, both included */
   SL_RPERMUTATION = 7,
   SL_RCHOICE = 8,
-  SL_RSPLIT = 9
+  SL_RSPLIT = 9,
+  SL_RBRIDGE = 10, /* what happens to a lane within a step: random_lanes.h */
+  SL_RTREE = 11,   /* nodes of a Brownian tree: random_lanes.h */
+  SL_RGIVEN = 12   /* no draw: rows that somebody else fills */
 } sl_random_kind;
 
 /* What to draw: parameters as in sl_random_kind, the others unused. */

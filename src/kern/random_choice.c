@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "kern/philox.h"
+#include "kern/random_lanes.h"
 
 /* The place among the n - i left that step i of the shuffle takes. */
 static sl_int pick(const sl_random *r, uint32_t kind, sl_int i, sl_int n) {
@@ -39,6 +39,19 @@ sl_status sl_random_permutation(sl_random *r, sl_int n, sl_int *out,
   }
   *r = after;
   return SL_OK;
+}
+
+void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out) {
+  const sl_random r = {.key = key};
+  for (sl_int i = 0; i < n; i++) {
+    out[i] = (uint32_t)i;
+  }
+  for (sl_int i = 0; i < n; i++) {
+    sl_int j = pick(&r, SL_RPERMUTATION, i, n);
+    uint32_t t = out[i];
+    out[i] = out[j];
+    out[j] = t;
+  }
 }
 
 /* ---- without replacement, equal weights ---------------------------------- */

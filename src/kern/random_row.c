@@ -1,67 +1,20 @@
 /* random_row.c: distributions. Rows of raw words go to the L1 cache first, then
 ** a second pass turns them into numbers: two vectors (radius, angle) at a time
-** for normals by Box and Muller (Ann. Math. Stat. 29, 1958). The polynomials
-** interpolate at Chebyshev nodes, coefficients computed to 60 digits and
-** rounded; relative errors of the fits are 5e-18 and less.  MIT licence. */
+** for normals by Box and Muller (Ann. Math. Stat. 29, 1958).  MIT licence. */
 #include <math.h>
 
 #include "kern/philox.h"
-#include "kern/random_vec.h"
+#include "kern/random_dist.h"
 
 #define ROW 1024 /* 8 KB of words and 8 KB of values in L1 */
 #define FEW 3    /* up to here one by one beats a chunk */
-#define ONE UINT64_C(0x3ff0000000000000)
-#define MANTISSA UINT64_C(0x000fffffffffffff)
-#define SQRT_HALF UINT64_C(0x3fe6a09e667f3bcd)
 
-/* Top 52 bits of w to the middle of their cell: (2 k + 1) / 2^53. Exact. */
-static inline vd unit(vu w) {
-  return (vd)((w >> 12) | ONE) - (1.0 - 0x1p-53);
-}
+/* Row functions: n words, a multiple of LEAST, to n values; the words may be
+** overwritten. */
+enum { LEAST = 32 };
+typedef void row_fn(const sl_draw *d, sl_int n, uint64_t *w, double *out);
 
-/* log x for normal positive x: x = 2^e m, m in [sqrt 1/2, sqrt 2),
-** log m = 2 atanh s = 2 s + s z q(z), s = (m - 1) / (m + 1), z = s^2. */
-static inline vd vlog(vd x) {
-  vu t = (vu)x + (ONE - SQRT_HALF);
-  vd e = (vd)((t >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0);
-  vd m = (vd)((t & MANTISSA) + SQRT_HALF);
-  vd f = m - 1.0;
-  vd s = f / (m + 1.0);
-  vd z = s * s;
-  vd z2 = z * z;
-  vd even = 0x1.2492492df14dfp-2 +
-            z2 * (0x1.7462b4ad0d879p-3 + z2 * 0x1.2b584dae87b55p-3);
-  vd odd = 0x1.99999999952e2p-2 +
-           z2 * (0x1.c71c62e579789p-3 + z2 * 0x1.39fe60271f67fp-3);
-  vd q = 0x1.5555555555558p-1 + z * (odd + z * even);
-  vd tail = s * (z * q) + e * 0x1.a39ef35793c76p-33;
-  /* e log 2 in two parts: the first product is exact */
-  return e * 0x1.62e42fee00000p-1 + (2.0 * s + tail);
-}
-
-/* Cosine and sine of 2 pi w / 2^64: the top two bits count quarter turns, the
-** next 52 are an angle g in (-1/2, 1/2) quarters. */
-static inline void vturn(vu w, vd *cosine, vd *sine) {
-  vu q = w >> 62;
-  vd g = ((vd)((w << 2 >> 12) | ONE) - 1.5) + 0x1p-53; /* both exact */
-  vd z = g * g;
-  vd s = g * (0x1.921fb54442d18p+0 +
-         z * (-0x1.4abbce625be41p-1 + z * (0x1.466bc677587f8p-4 +
-         z * (-0x1.32d2cce2e5b19p-8 + z * (0x1.50782fda12d96p-13 +
-         z * (-0x1.e30071afc3e59p-19 + z * 0x1.e3f38399551bfp-25))))));
-  vd c = 1.0 + z * (-0x1.3bd3cc9be45dep+0 +
-         z * (0x1.03c1f081b5aacp-2 + z * (-0x1.55d3c7e3c90f8p-6 +
-         z * (0x1.e1f5068355e15p-11 + z * (-0x1.a6d1ec7906c20p-16 +
-         z * (0x1.f9cc41140bb60p-22 + z * -0x1.b264ba152378ap-28))))));
-  vu swap = 0 - (q & 1);
-  *cosine = (vd)((vu)vd_select(swap, s, c) ^ (q ^ q >> 1) << 63);
-  *sine = (vd)((vu)vd_select(swap, c, s) ^ (q >> 1) << 63);
-}
-
-/* Row functions: n words, a multiple of 16, to n values. */
-typedef void row_fn(const sl_draw *d, sl_int n, const uint64_t *w, double *out);
-
-static void row_uniform(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_uniform(const sl_draw *d, sl_int n, uint64_t *w,
                         double *out) {
   const double width = d->b - d->a;
   const vd top = vd_all(nextafter(d->b, d->a));
@@ -71,21 +24,52 @@ static void row_uniform(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_normal(const sl_draw *d, sl_int n, const uint64_t *w,
-                       double *out) {
-  const double mean = d->a, sd = d->b;
-  for (sl_int group = 0; group < n; group += 16) {
-    for (sl_int i = group; i < group + 8; i += SL_VW) {
-      vd c, s;
-      vturn(vu_load(w + i + 8), &c, &s);
-      vd r = vd_sqrt(-2.0 * vlog(unit(vu_load(w + i))));
-      vd_store(out + i, mean + sd * (r * c));
-      vd_store(out + i + 8, mean + sd * (r * s));
-    }
+/* The first word of vector number v of the radii; those of its angles come 8
+** later. */
+static inline sl_int vector(sl_int v) {
+  return 16 * (v / (8 / SL_VW)) + v % (8 / SL_VW) * SL_VW;
+}
+
+/* Radii in place of the words they are made from. */
+static inline void radii(sl_int n, uint64_t *w) {
+  for (sl_int v = 0; v < n / (2 * SL_VW); v += SIDE) {
+    vd u[SIDE];
+    PAIR u[k] = unit(vu_load(w + vector(v + k)));
+    vlog(u, u);
+    PAIR vu_store(w + vector(v + k), (vu)vd_sqrt(-2.0 * u[k]));
   }
 }
 
-static void row_sign(const sl_draw *d, sl_int n, const uint64_t *w,
+static inline void pairs(bool standard, double mean, double sd, sl_int n,
+                         const uint64_t *w, double *out) {
+  for (sl_int v = 0; v < n / (2 * SL_VW); v += SIDE) {
+    vu t[SIDE];
+    vd c[SIDE], s[SIDE];
+    PAIR t[k] = vu_load(w + vector(v + k) + 8);
+    vturn(t, c, s);
+    PAIR c[k] = (vd)vu_load(w + vector(v + k)) * c[k];
+    PAIR s[k] = (vd)vu_load(w + vector(v + k)) * s[k];
+    if (!standard) {
+      PAIR c[k] = mean + sd * c[k];
+      PAIR s[k] = mean + sd * s[k];
+    }
+    PAIR vd_store(out + vector(v + k), c[k]);
+    PAIR vd_store(out + vector(v + k) + 8, s[k]);
+  }
+}
+
+/* In two passes, the radii's bound by division. No zero comes here, so that
+** leaving out 0 + 1 z changes no bit. */
+static void row_normal(const sl_draw *d, sl_int n, uint64_t *w, double *out) {
+  radii(n, w);
+  if (d->a == 0 && d->b == 1) {
+    pairs(true, 0, 1, n, w, out);
+  } else {
+    pairs(false, d->a, d->b, n, w, out);
+  }
+}
+
+static void row_sign(const sl_draw *d, sl_int n, uint64_t *w,
                      double *out) {
   (void)d;
   for (sl_int i = 0; i < n; i += SL_VW) {
@@ -94,7 +78,7 @@ static void row_sign(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_bernoulli(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_bernoulli(const sl_draw *d, sl_int n, uint64_t *w,
                           double *out) {
   const vd p = vd_all(d->a);
   for (sl_int i = 0; i < n; i += SL_VW) {
@@ -103,10 +87,13 @@ static void row_bernoulli(const sl_draw *d, sl_int n, const uint64_t *w,
   }
 }
 
-static void row_exponential(const sl_draw *d, sl_int n, const uint64_t *w,
+static void row_exponential(const sl_draw *d, sl_int n, uint64_t *w,
                             double *out) {
-  for (sl_int i = 0; i < n; i += SL_VW) {
-    vd_store(out + i, -vlog(unit(vu_load(w + i))) / d->a);
+  for (sl_int i = 0; i < n; i += SIDE * SL_VW) {
+    vd u[SIDE];
+    PAIR u[k] = unit(vu_load(w + i + k * SL_VW));
+    vlog(u, u);
+    PAIR vd_store(out + i + k * SL_VW, -u[k] / d->a);
   }
 }
 
@@ -127,22 +114,22 @@ static sl_int span(uint64_t pos, sl_int n, sl_int *skip, sl_int *words) {
   return take;
 }
 
-/* One draw, from the words of its block in a group that is blank otherwise. */
+/* One draw, from the words of its block in a row that is blank otherwise. */
 static void draw_one(uint64_t key, uint32_t stream, const sl_draw *d,
                      uint64_t pos, double *out) {
-  uint64_t w[16] = {0};
-  double group[16];
+  uint64_t w[LEAST] = {0};
+  double row[LEAST];
   const uint64_t first = pos - pos % 16 + pos % 8;
   w[pos % 8] = sl_random_word(key, stream, d->kind, first);
   w[pos % 8 + 8] = sl_random_word(key, stream, d->kind, first + 8);
-  row_table[d->kind](d, 16, w, group);
-  *out = group[pos % 16];
+  row_table[d->kind](d, LEAST, w, row);
+  *out = row[pos % 16];
 }
 
 void sl_random_row(uint64_t key, uint32_t stream, const sl_draw *d,
                    uint64_t pos, sl_int n, double *out) {
-  uint64_t w[ROW];
-  double tmp[ROW];
+  uint64_t w[ROW] __attribute__((aligned(64)));
+  double tmp[ROW] __attribute__((aligned(64)));
   while (n > FEW) {
     sl_int skip, words, take = span(pos, n, &skip, &words);
     sl_random_words(key, stream, d->kind, pos - (uint64_t)skip, words, w);

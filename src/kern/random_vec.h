@@ -61,6 +61,15 @@ static inline vu vu_mul32(vu a, vu m) {
 #endif
 }
 
+/* The low halves of a's lanes, with those of b above them. */
+static inline vu vu_join(vu a, vu b) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return (vu)_mm256_blend_epi32((__m256i)a, (__m256i)(b << 32), 0xaa);
+#else
+  return (a & 0xffffffffu) | b << 32;
+#endif
+}
+
 /* Correctly rounded square root. */
 static inline vd vd_sqrt(vd a) {
 #if defined(__AVX512F__)
@@ -74,6 +83,43 @@ static inline vd vd_sqrt(vd a) {
     a[i] = __builtin_sqrt(a[i]);
   }
   return a;
+#endif
+}
+
+/* a b + c, rounded once: the same bits with and without the instruction. */
+static inline vd vd_fma(vd a, vd b, vd c) {
+#if defined(__AVX512F__)
+  return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX2__) && defined(__FMA__)
+  return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#else
+  for (int i = 0; i < SL_VW; i++) {
+    a[i] = __builtin_fma(a[i], b[i], c[i]);
+  }
+  return a;
+#endif
+}
+
+/* The polynomial c[0] + c[1] z + .. + c[n-1] z^(n-1). */
+static inline vd vd_poly(vd z, const double *c, int n) {
+  vd p = vd_all(c[n - 1]);
+#pragma GCC unroll 8
+  for (int i = n - 2; i >= 0; i--) {
+    p = vd_fma(p, z, vd_all(c[i]));
+  }
+  return p;
+}
+
+/* a where the top bit of w is set, else b. */
+static inline vd vd_pick(vu w, vd a, vd b) {
+#if defined(__AVX512F__)
+  __mmask8 top = _mm512_cmplt_epi64_mask((__m512i)w, _mm512_setzero_si512());
+  return (vd)_mm512_mask_blend_pd(top, (__m512d)b, (__m512d)a);
+#elif defined(__AVX2__)
+  return (vd)_mm256_blendv_pd((__m256d)b, (__m256d)a, (__m256d)w);
+#else
+  vu mask = 0 - (w >> 63);
+  return (vd)(((vu)a & mask) | ((vu)b & ~mask));
 #endif
 }
 

@@ -118,21 +118,23 @@ static sl_status reduce_graph(reduction *r, int nout, const sl_node *outs,
   return s;
 }
 
-sl_status sl_march_make_elements(sl_march **out, const sl_graph *g, int nstate,
-                                 const sl_node *outs, int clock, sl_err *err) {
+sl_status sl_march_make_elements(sl_march **out, const sl_step *step,
+                                 sl_err *err) {
+  const sl_graph *g = step->g;
   sl_graph small;
   sl_type shape;
   bool fits = false;
   *out = NULL;
-  if (nstate < 1 || !one_shape(g, nstate, outs)) {
+  if (step->nstate < 1 || step->nnoise > 0 || step->nout != step->nstate ||
+      !one_shape(g, step->nstate, step->outs)) {
     return SL_OK;
   }
   sl_graph_init(&small);
-  sl_node_type(g, outs[0], &shape);
+  sl_node_type(g, step->outs[0], &shape);
   reduction r = {.from = g, .to = &small, .shape = &shape, .err = err};
   sl_level *captures =
       sl_malloc((g->ncapture + 1) * (sl_int)sizeof *captures);
-  sl_node *dst = sl_malloc((nstate + 1) * (sl_int)sizeof *dst);
+  sl_node *dst = sl_malloc((step->nstate + 1) * (sl_int)sizeof *dst);
   sl_status s = captures != NULL && dst != NULL
                     ? SL_OK
                     : sl_fail(err, SL_ENOMEM, "march: no memory");
@@ -140,10 +142,13 @@ sl_status sl_march_make_elements(sl_march **out, const sl_graph *g, int nstate,
     captures[k] = SL_FIXED;
   }
   if (s == SL_OK) {
-    s = reduce_graph(&r, nstate, outs, dst, captures, &fits);
+    s = reduce_graph(&r, step->nstate, step->outs, dst, captures, &fits);
   }
   if (s == SL_OK && fits) {
-    s = sl_march_build(out, &small, nstate, dst, clock, true, captures, err);
+    sl_step one = *step;
+    one.g = &small;
+    one.outs = dst;
+    s = sl_march_build(out, &one, true, captures, err);
   }
   sl_free(captures);
   sl_free(dst);

@@ -1,267 +1,246 @@
-/* march.c: runs a machine over lanes and steps. Each thread has cells for what
-** all lanes share, rows for what each lane has, and the step's instructions
-** twice, since the state lies in one set of rows before even steps and in the
-** other before odd ones.  MIT licence. */
+/* march.c: runs a machine over lanes and steps: lanes in slabs, which threads
+** take one by one, slabs in blocks that stay in the L1 cache for all steps.
+** MIT licence. */
+#include <math.h>
 #include <string.h>
 
 #include "march/machine.h"
 
 enum {
-  L1 = 24 << 10,      /* bytes of rows aimed at */
-  SHORT = 64,         /* lanes of a block, least */
-  LONG = 1024,        /* and most */
+  SLABS = 64,         /* at most */
+  SMALL = 64,         /* lanes: slabs are multiples of it */
+  SHARED = 256,       /* lanes of a slab that need not be smaller */
   PATIENCE = 1 << 16, /* lane operations between two looks at Ctrl-C */
-  WORTH = 1 << 17     /* lane operations worth a thread */
+  WORTH = 1 << 17,    /* lane operations worth a thread */
+  PER_DRAW = 16       /* operations that a number of noise costs as much as */
 };
 
-/* ---- a thread's machine -------------------------------------------------- */
+static sl_int rounded(sl_int n, sl_int to) { return (n + to - 1) / to * to; }
 
-typedef struct machine {
-  const sl_march *m;
-  const sl_march_job *job;
-  sl_int block;      /* lanes that rows have room for */
-  double *cell;      /* by value */
-  double *rows;      /* [nrow][block] */
-  sl_instr *code[2]; /* before even steps, before odd ones */
-  int32_t ncode;
-} machine;
-
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
-/* Lays a machine into memory; only counts the bytes when base is NULL. */
-static sl_int lay(machine *k, char *base) {
-  const sl_lanecode *c = k->m->code;
-  sl_int most = c->nop - c->nfixed + k->m->width;
-  sl_int cells = align(c->nvalue * (sl_int)sizeof *k->cell);
-  sl_int rows = align(k->m->nrow * k->block * (sl_int)sizeof *k->rows);
-  sl_int code = align(most * (sl_int)sizeof *k->code[0]);
-  if (base != NULL) {
-    k->cell = (double *)(void *)base;
-    k->rows = (double *)(void *)(base + cells);
-    k->code[0] = (sl_instr *)(void *)(base + cells + rows);
-    k->code[1] = (sl_instr *)(void *)(base + cells + rows + code);
-  }
-  return cells + rows + 2 * code;
+sl_int sl_slab_size(sl_int lanes) {
+  sl_int few = rounded((lanes + 1) / 2, SMALL);
+  sl_int many = rounded((lanes + SLABS - 1) / SLABS, SMALL);
+  few = few < SHARED ? few : SHARED;
+  return many > few ? many : few;
 }
 
-/* Row r as it lies before a step of that parity: the two sets of state rows
-** change places. */
-static double *row_at(const machine *k, int32_t r, int odd) {
-  sl_int width = k->m->width;
-  if (odd && r < 2 * width) {
-    r = (int32_t)(r < width ? r + width : r - width);
-  }
-  return k->rows + r * k->block;
+sl_int sl_block_size(const sl_march *m, sl_int lanes, sl_int slab,
+                     sl_int asked) {
+  sl_int fit = asked > 0 ? asked : sl_machine_fit(m);
+  sl_int blocks = (slab + fit - 1) / fit;
+  sl_int block = asked > 0 ? asked : rounded((slab + blocks - 1) / blocks, SMALL);
+  return block < lanes ? block : lanes;
 }
 
-static void address(const machine *k, sl_instr *to, int i, int32_t v,
-                    int odd) {
-  bool each = k->m->row[v] >= 0;
-  to->in[i] = each ? row_at(k, k->m->row[v], odd) : &k->cell[v];
-  to->step[i] = each;
+double sl_march_work(const sl_march *m, double lanes, double steps) {
+  return lanes * steps * (double)(sl_march_ops(m) + 1 + PER_DRAW * m->draws);
 }
 
-/* The kernel of an operation, now that fixed values are known: the strong product
-** with a fixed first factor that is no zero is the plain one. */
-static sl_lane_fn *kernel_of(const machine *k, const sl_lop *op) {
-  int32_t v = op->in[0];
-  bool plain = op->fn == sl_lane_get(SL_LANE_mulz, SL_F64) &&
-               k->m->code->level[v] == SL_FIXED && k->cell[v] != 0.0 &&
-               k->cell[v] == k->cell[v];
-  return plain ? sl_lane_get(SL_LANE_mul, SL_F64) : op->fn;
-}
-
-static void write_code(machine *k, int odd) {
-  const sl_march *m = k->m;
-  const sl_lanecode *c = m->code;
-  sl_instr *to = k->code[odd];
-  for (int32_t i = c->nfixed; i < c->nop; i++, to++) {
-    const sl_lop *op = &c->op[i];
-    bool each = op->level == SL_EACH;
-    *to = (sl_instr){.fn = kernel_of(k, op), .lanes = each ? 0 : 1};
-    to->quick = sl_quick_of(to->fn);
-    to->out = each ? (void *)row_at(k, m->row[op->out], odd)
-                   : &k->cell[op->out];
-    for (int a = 0; a < op->nin; a++) {
-      address(k, to, a, op->in[a], odd);
-    }
-  }
-  for (sl_int j = 0; j < m->width; j++) {
-    if (m->row[c->out[j]] != m->width + j) {
-      *to = (sl_instr){.fn = sl_lane_copy, .quick = SL_QUICK_COPY};
-      to->out = row_at(k, (int32_t)(m->width + j), odd);
-      address(k, to++, 0, c->out[j], odd);
-    }
-  }
-  k->ncode = (int32_t)(to - k->code[odd]);
-}
-
-/* All that does not change from step to step. */
-static void fill_cells(machine *k) {
-  const sl_lanecode *c = k->m->code;
-  for (int32_t i = 0; i < c->nload; i++) {
-    const sl_lload *l = &c->load[i];
-    double *cell = &k->cell[l->out];
-    if (l->source == SL_FROM_CONST) {
-      *cell = l->value;
-    } else if (l->source == SL_FROM_SLOT) {
-      *cell = k->job->slots[l->k];
-    } else if (l->source == SL_FROM_CAPTURE &&
-               c->level[l->out] == SL_FIXED) {
-      sl_lane_read(cell, k->job->captures[l->k], l->element);
-    }
-  }
-  for (int32_t i = 0; i < c->nfixed; i++) {
-    static const sl_int one[3] = {1, 1, 1};
-    const void *in[3] = {NULL, NULL, NULL};
-    for (int a = 0; a < c->op[i].nin; a++) {
-      in[a] = &k->cell[c->op[i].in[a]];
-    }
-    c->op[i].fn(1, &k->cell[c->op[i].out], 1, in, one);
-  }
-}
-
-static void set_lanes(machine *k, sl_int n) {
-  for (int odd = 0; odd < 2; odd++) {
-    for (int32_t i = 0; i < k->ncode; i++) {
-      sl_instr *to = &k->code[odd][i];
-      char *out = to->out;
-      bool each = out >= (char *)k->rows;
-      to->lanes = each ? n : 1;
-    }
-  }
+int sl_march_threads(double work) {
+  return work > 2 * WORTH ? sl_threads() : 1;
 }
 
 /* ---- a block of lanes ---------------------------------------------------- */
 
-/* Rows of lanes lane .. lane + n from the tensors of the start. */
-static void read_state(const machine *k, sl_int lane, sl_int n) {
-  const sl_march *m = k->m;
-  for (int t = 0; t < m->nstate; t++) {
-    sl_int count = m->first[t + 1] - m->first[t];
-    const double *x = k->job->start[t]->data;
-    for (sl_int e = 0; e < count; e++) {
-      double *row = k->rows + (m->first[t] + e) * k->block;
-      for (sl_int i = 0; i < n; i++) {
-        row[i] = x[(lane + i) * count + e];
-      }
-    }
+/* The next step at which something is to be seen, or the end. */
+static sl_int next_stop(const sl_worker *w, sl_int s, sl_int seen) {
+  const sl_march_job *job = w->job;
+  sl_int end = job->first + job->steps, stop = end;
+  if (job->every > 0) {
+    sl_int made = s - job->first;
+    stop = job->first + (made / job->every + 1) * job->every;
   }
-  for (int32_t i = 0; m->elements && i < m->code->nload; i++) {
-    const sl_lload *l = &m->code->load[i];
-    if (l->source == SL_FROM_CAPTURE && m->row[l->out] >= 0) {
-      sl_read_row(k->job->captures[l->k], lane, n,
-                  k->rows + m->row[l->out] * k->block);
+  if (w->o != NULL && seen < job->watch->ntime &&
+      job->watch->time[seen] < stop) {
+    stop = job->watch->time[seen];
+  }
+  return stop < end ? stop : end;
+}
+
+sl_int sl_worker_observe(sl_worker *w, sl_int s, sl_int seen, int odd,
+                         sl_int lane) {
+  const sl_watch *watch = w->job->watch;
+  while (w->o != NULL && seen < watch->ntime && watch->time[seen] == s) {
+    sl_observe(w->o, &w->k, s, odd, seen++, lane, w->job->lanes);
+  }
+  return seen;
+}
+
+void sl_worker_finish(sl_worker *w, sl_int lane, int odd) {
+  const sl_march_job *job = w->job;
+  const sl_int n = w->k.lanes;
+  sl_machine_write(&w->k, lane, n, odd, job->final, 0, job->lanes);
+  for (int32_t e = 0; job->bad != NULL && e < w->k.m->width; e++) {
+    const double *row = sl_machine_row(&w->k, e, odd);
+    for (sl_int i = 0; i < n; i++) {
+      job->bad[lane + i] = job->bad[lane + i] || !isfinite(row[i]);
     }
   }
 }
 
-/* The state after `made` steps to tensors [.. x lanes x shape], item `at` of
-** the first axis. */
-static void write_state(const machine *k, sl_int lane, sl_int n, sl_int made,
-                        sl_tensor *const *to, sl_int at) {
-  const sl_march *m = k->m;
-  for (int t = 0; t < m->nstate; t++) {
-    sl_int count = m->first[t + 1] - m->first[t];
-    double *x = to[t]->data;
-    x += (at * k->job->lanes + lane) * count;
-    for (sl_int e = 0; e < count; e++) {
-      const double *row =
-          row_at(k, (int32_t)(m->first[t] + e), made % 2 != 0);
-      for (sl_int i = 0; i < n; i++) {
-        x[i * count + e] = row[i];
-      }
-    }
-  }
-}
-
-/* `count` steps from step s on. */
-static void make_steps(machine *k, sl_int s, sl_int count, bool one) {
-  double none, *clock = k->m->clock >= 0 ? &k->cell[k->m->clock] : &none;
-  for (sl_int end = s + count; s < end; s++) {
-    *clock = (double)s;
-    if (one) {
-      sl_execute_one(k->code[s & 1], k->ncode);
-    } else {
-      sl_execute(k->code[s & 1], k->ncode);
-    }
-  }
-}
-
-/* All steps of one block, in runs that end where a state is kept and are short
+/* All steps of one block, in runs that end where something is seen and are short
 ** enough for Ctrl-C, after which the rest is left. */
-static void march_block(machine *k, sl_int lane, sl_int n) {
-  const sl_march_job *job = k->job;
-  sl_int longest = PATIENCE / (n * (k->ncode + 1)) + 1, s = 0;
-  read_state(k, lane, n);
-  while (s < job->steps && !sl_interrupted()) {
-    sl_int kept = job->every > 0 ? (s / job->every + 1) * job->every
-                                 : job->steps;
-    sl_int next = kept < job->steps ? kept : job->steps;
-    next = next - s < longest ? next : s + longest;
-    make_steps(k, s, next - s, n == 1);
+static void march_block(sl_worker *w, sl_int lane, sl_int n) {
+  const sl_march_job *job = w->job;
+  const double each = sl_march_work(w->k.m, (double)n, 1);
+  const sl_int longest = (sl_int)(PATIENCE / each) + 1;
+  const sl_int end = job->first + job->steps;
+  sl_int s = job->first, seen = 0;
+  sl_machine_read(&w->k, job->start, lane, n, 0, (int)(s & 1));
+  for (;;) {
+    seen = sl_worker_observe(w, s, seen, (int)(s & 1), lane);
+    if (s == end || sl_interrupted()) {
+      break;
+    }
+    sl_int stop = next_stop(w, s, seen);
+    sl_int next = stop - s < longest ? stop : s + longest;
+    sl_machine_step(&w->k, s, next - s);
     s = next;
-    if (job->every > 0 && s % job->every == 0) {
-      write_state(k, lane, n, s, job->path, s / job->every - 1);
+    if (job->every > 0 && (s - job->first) % job->every == 0) {
+      sl_machine_write(&w->k, lane, n, (int)(s & 1), job->path,
+                       (s - job->first) / job->every - 1, job->lanes);
     }
   }
-  if (s == job->steps) {
-    write_state(k, lane, n, s, job->final, 0);
+  if (s == end) {
+    sl_worker_finish(w, lane, (int)(s & 1));
   }
 }
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static void run_machine(const sl_march *m, const sl_march_job *job,
-                        sl_int block, char *base, int thread, int threads) {
-  machine k = {.m = m, .job = job, .block = block};
-  sl_int blocks = (job->lanes + block - 1) / block, lanes = -1;
-  lay(&k, base);
-  fill_cells(&k);
-  write_code(&k, 0);
-  write_code(&k, 1);
-  for (sl_int b = thread; b < blocks; b += threads) {
-    sl_int n = job->lanes - b * block < block ? job->lanes - b * block : block;
-    if (n != lanes) {
-      set_lanes(&k, n);
-      lanes = n;
-    }
-    march_block(&k, b * block, n);
+/* What all threads share, and one block of memory for everything. */
+typedef struct plan {
+  const sl_march *m;
+  const sl_march_job *job;
+  sl_int slab, block, slabs;
+  int threads;
+  sl_block_fn *march;
+  const void *user;
+  sl_int values, counts; /* entries of statistics */
+  sl_int machine, watch, extra, own; /* bytes: of a thread */
+  char *base;
+  sl_moments *moments; /* [slabs][values] */
+} plan;
+
+static sl_int align(sl_int bytes) { return rounded(bytes, 64); }
+
+static sl_status make_plan(plan *p, sl_int per_lane, sl_err *err) {
+  const sl_march_job *job = p->job;
+  const sl_watch *w = job->watch;
+  double work = sl_march_work(p->m, (double)job->lanes, (double)job->steps);
+  p->slab = sl_slab_size(job->lanes);
+  p->block = sl_block_size(p->m, job->lanes, p->slab, job->block);
+  p->slabs = (job->lanes + p->slab - 1) / p->slab;
+  p->threads = sl_march_threads(work);
+  p->threads = p->threads < p->slabs ? p->threads : (int)p->slabs;
+  p->machine = sl_machine_bytes(p->m, p->block);
+  if (w != NULL) {
+    const sl_int q = sl_march_values(w->of);
+    const sl_int times = w->histogram.pooled ? 1 : w->ntime;
+    p->watch = sl_observer_bytes(w, p->block);
+    p->values = w->moments != NULL ? w->ntime * q : 0;
+    p->counts = w->count != NULL ? times * q * (w->histogram.bins + 2) : 0;
+  }
+  p->extra = align(p->block * per_lane);
+  p->own = p->machine + p->watch + p->extra +
+           align(p->counts * (sl_int)sizeof(sl_int));
+  sl_int shared = align(p->slabs * p->values * (sl_int)sizeof(sl_moments));
+  sl_int bytes = shared + p->threads * p->own;
+  p->base = sl_temp_take(bytes);
+  if (p->base == NULL) {
+    return sl_fail(err, SL_ENOMEM, "march: no memory for %lld bytes",
+                   (long long)bytes);
+  }
+  p->moments = (sl_moments *)(void *)(p->base + p->threads * p->own);
+  memset(p->moments, 0, (size_t)shared);
+  return SL_OK;
+}
+
+static sl_int *counts_of(const plan *p, int thread) {
+  return (sl_int *)(void *)(p->base + thread * p->own + p->machine + p->watch +
+                            p->extra);
+}
+
+static void march_slab(const plan *p, sl_worker *w, sl_int slab) {
+  sl_int lane = slab * p->slab, end = lane + p->slab;
+  end = end < p->job->lanes ? end : p->job->lanes;
+  if (w->o != NULL) {
+    w->o->moments = p->moments + slab * p->values;
+  }
+  for (; lane < end && !sl_interrupted(); lane += p->block) {
+    sl_machine_lanes(&w->k, end - lane < p->block ? end - lane : p->block);
+    sl_machine_number(&w->k, (uint64_t)(p->job->first_lane + lane));
+    p->march(w, lane, w->k.lanes);
   }
 }
 
-/* Lanes of a block: what fits, but enough blocks for all threads. */
-static sl_int block_size(const sl_march *m, sl_int lanes, int threads) {
-  sl_int fits = L1 / (8 * (sl_int)m->nrow) / 8 * 8;
-  sl_int share = (lanes + threads - 1) / threads;
-  sl_int block = fits < SHORT ? SHORT : fits > LONG ? LONG : fits;
-  share = (share + 7) / 8 * 8;
-  block = block < share ? block : share;
-  return block < lanes ? block : lanes;
+static void run_thread(const plan *p, int thread, sl_int *next) {
+  const sl_march_job *job = p->job;
+  char *base = p->base + thread * p->own;
+  sl_worker w = {.job = job, .user = p->user,
+                 .own = base + p->machine + p->watch};
+  sl_observer o;
+  unsigned state = 0;
+  sl_machine_init(&w.k, p->m, &job->reads, job->seed, p->block, base);
+  if (job->watch != NULL) {
+    sl_int *count = counts_of(p, thread);
+    memset(count, 0, (size_t)p->counts * sizeof *count);
+    sl_observer_init(&o, job->watch, p->block, count, base + p->machine);
+    w.o = &o;
+  }
+  if (p->m->nnoise > 0) {
+    state = sl_flush_denormals();
+  }
+  for (;;) {
+    sl_int slab;
+#pragma omp atomic capture
+    slab = (*next)++;
+    if (slab >= p->slabs) {
+      break;
+    }
+    march_slab(p, &w, slab);
+  }
+  if (p->m->nnoise > 0) {
+    sl_restore_denormals(state);
+  }
 }
 
-sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
+static void gather_statistics(const plan *p) {
+  const sl_watch *w = p->job->watch;
+  sl_moments_gather(p->moments, p->slabs, p->values);
+  if (p->values > 0) {
+    memcpy(w->moments, p->moments, (size_t)p->values * sizeof *w->moments);
+  }
+  for (int t = 0; t < p->threads && p->counts > 0; t++) {
+    const sl_int *count = counts_of(p, t);
+    for (sl_int i = 0; i < p->counts; i++) {
+      w->count[i] += count[i];
+    }
+  }
+}
+
+sl_status sl_slabs_run(const sl_march *m, const sl_march_job *job,
+                       sl_block_fn *march, const void *user, sl_int per_lane,
                        sl_err *err) {
   if (job->lanes == 0 || m->width == 0) {
     return SL_OK;
   }
-  double work = (double)job->lanes * (double)job->steps *
-                (double)(sl_march_ops(m) + 1);
-  int threads = work > 2 * WORTH ? sl_threads() : 1;
-  sl_int block = block_size(m, job->lanes, threads);
-  machine k = {.m = m, .block = block};
-  sl_int bytes = lay(&k, NULL), blocks = (job->lanes + block - 1) / block;
-  threads = threads < blocks ? threads : (int)blocks;
-  char *base = sl_temp_take(bytes * threads);
-  if (base == NULL) {
-    return sl_fail(err, SL_ENOMEM, "march: no memory for %lld bytes",
-                   (long long)(bytes * threads));
+  plan p = {.m = m, .job = job, .march = march, .user = user};
+  SL_TRY(make_plan(&p, per_lane, err));
+  sl_int next = 0;
+#pragma omp parallel for num_threads(p.threads) schedule(static, 1) \
+    if (p.threads > 1)
+  for (int t = 0; t < p.threads; t++) {
+    run_thread(&p, t, &next);
   }
-#pragma omp parallel for num_threads(threads) schedule(static, 1) \
-    if (threads > 1)
-  for (int t = 0; t < threads; t++) {
-    run_machine(m, job, block, base + t * bytes, t, threads);
+  if (job->watch != NULL) {
+    gather_statistics(&p);
   }
-  sl_temp_give(base);
-  return sl_poll(err, "iterate");
+  sl_temp_give(p.base);
+  return sl_poll(err, "march");
+}
+
+sl_status sl_march_run(const sl_march *m, const sl_march_job *job,
+                       sl_err *err) {
+  return sl_slabs_run(m, job, march_block, NULL, 0, err);
 }

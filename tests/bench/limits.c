@@ -25,6 +25,16 @@ static const workload list[] = {
      "C with a call for each gradient"},
     {"iterate-lanes", lanes_setup, lanes_run, lanes_check,
      (double)LANES *LANE_STEPS, "hand-written C, blocks in L1"},
+    {"sde-two", sde_setup, sde_two, sde_check,
+     (double)SDE_PATHS *SDE_STEPS, "hand-fused C"},
+    {"sde-one", sde_setup, sde_one, sde_check,
+     (double)SDE_PATHS *SDE_STEPS, "hand-fused C"},
+    {"sde-fhn", sde_setup, fhn_run, fhn_check,
+     SDE_PATHS *(FHN_T / FHN_DT), "hand-fused C"},
+    {"sde-normals", normals_setup, normals_run, normals_check, NORMALS,
+     "hand-fused C"},
+    {"sde-coins", coins_setup, coins_run, coins_check,
+     (double)COIN_WALKERS *COIN_STEPS, "hand-fused C"},
 };
 
 int main(int argc, char **argv) {

@@ -227,6 +227,24 @@ static void walk_lane(const walk *w, const states *start, sl_int lane,
 
 /* ---- marching ------------------------------------------------------------ */
 
+static sl_step step_of(const sl_graph *g, int nstate, const sl_node *outs,
+                       int clock) {
+  return (sl_step){.g = g, .nstate = nstate, .nout = nstate, .outs = outs,
+                   .clock = clock};
+}
+
+static sl_status make(sl_march **m, const sl_graph *g, int nstate,
+                      const sl_node *outs, int clock, sl_err *err) {
+  sl_step step = step_of(g, nstate, outs, clock);
+  return sl_march_make(m, &step, err);
+}
+
+static sl_status make_elements(sl_march **m, const sl_graph *g, int nstate,
+                               const sl_node *outs, int clock, sl_err *err) {
+  sl_step step = step_of(g, nstate, outs, clock);
+  return sl_march_make_elements(m, &step, err);
+}
+
 static sl_status march(const walk *w, const sl_march *m, const states *start,
                        states *end, sl_int lanes, sl_int steps, sl_int every,
                        sl_err *err) {
@@ -239,8 +257,8 @@ static sl_status march(const walk *w, const sl_march *m, const states *start,
   }
   sl_march_job job = {.lanes = lanes, .steps = steps, .every = every,
                       .start = from, .final = to,
-                      .path = every > 0 ? path : NULL, .captures = cap,
-                      .slots = w->g.slot};
+                      .path = every > 0 ? path : NULL, .reads.captures = cap,
+                      .reads.slots = w->g.slot};
   return sl_march_run(m, &job, err);
 }
 
@@ -259,7 +277,7 @@ static void compare_walk(walk *w, sl_int lanes, sl_int steps, sl_int every,
   sl_march *m;
   sl_err err = {.msg = ""};
   sl_int kept = every > 0 ? steps / every : 0;
-  cr_assert_eq(sl_march_make(&m, &w->g, w->nstate, w->next, w->nstate, &err),
+  cr_assert_eq(make(&m, &w->g, w->nstate, w->next, w->nstate, &err),
                SL_OK);
   cr_assert_not_null(m, "%s", name);
   states start = random_start(w, lanes), want = room_for(w, lanes, kept);
@@ -321,7 +339,7 @@ Test(march, lanes_do_not_see_each_other) {
   sl_march *m;
   sl_err err;
   locate(&w);
-  cr_assert_eq(sl_march_make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
+  cr_assert_eq(make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
   states start = random_start(&w, MOST_LANES), all = room_for(&w, MOST_LANES, 0);
   sl_threads_set(2, &err);
   cr_assert_eq(march(&w, m, &start, &all, MOST_LANES, 501, 0, &err), SL_OK);
@@ -356,7 +374,7 @@ Test(march, in_place_and_of_nothing) {
   sl_march *m;
   sl_err err;
   locate(&w);
-  cr_assert_eq(sl_march_make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
+  cr_assert_eq(make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
   states a = random_start(&w, 300), b = room_for(&w, 300, 0);
   cr_assert_eq(march(&w, m, &a, &b, 300, 7, 0, &err), SL_OK);
   cr_assert_eq(march(&w, m, &a, &a, 300, 7, 0, &err), SL_OK);
@@ -392,7 +410,7 @@ Test(march, elements_are_lanes) {
                  map2(&g, SL_OP_mul, cap, add1(&g, SL_OP_sin, x)));
   next[0] = map2(&g, SL_OP_add, x, map2(&g, SL_OP_mul, next[1], clock));
   sl_march *m;
-  cr_assert_eq(sl_march_make_elements(&m, &g, 2, next, 2, &err), SL_OK);
+  cr_assert_eq(make_elements(&m, &g, 2, next, 2, &err), SL_OK);
   cr_assert_not_null(m);
   sl_tensor s[2], end[2], c, value[40], in[3];
   double now;
@@ -407,7 +425,7 @@ Test(march, elements_are_lanes) {
     sl_march_job job = {.lanes = N, .steps = 20,
                         .start = (const sl_tensor *[]){&s[0], &s[1]},
                         .final = (sl_tensor *[]){&end[0], &end[1]},
-                        .captures = (const sl_tensor *[]){&c}, .slots = g.slot};
+                        .reads.captures = (const sl_tensor *[]){&c}, .reads.slots = g.slot};
     sl_threads_set(threads, &err);
     cr_assert_eq(sl_march_run(m, &job, &err), SL_OK);
   }
@@ -448,19 +466,19 @@ Test(march, refuses_what_is_no_machine) {
   sl_node a = input(&g, SL_F32, 1, &n), b = input(&g, SL_F64, 1, &large);
   sl_node c = input(&g, SL_F64, 0, NULL), d = input(&g, SL_U8, 1, &n);
   sl_node out[2] = {add1(&g, SL_OP_neg, a), 0};
-  cr_assert_eq(sl_march_make(&m, &g, 1, out, -1, &err), SL_OK);
+  cr_assert_eq(make(&m, &g, 1, out, -1, &err), SL_OK);
   cr_assert_null(m, "f32");
   out[0] = d;
-  cr_assert_eq(sl_march_make(&m, &g, 1, out, -1, &err), SL_OK);
+  cr_assert_eq(make(&m, &g, 1, out, -1, &err), SL_OK);
   cr_assert_null(m, "masks");
   out[0] = add1(&g, SL_OP_neg, b);
-  cr_assert_eq(sl_march_make(&m, &g, 1, out, -1, &err), SL_OK);
+  cr_assert_eq(make(&m, &g, 1, out, -1, &err), SL_OK);
   cr_assert_null(m, "too large");
   out[1] = add1(&g, SL_OP_neg, c); /* a number beside it is no lane of it */
-  cr_assert_eq(sl_march_make_elements(&m, &g, 2, out, -1, &err), SL_OK);
+  cr_assert_eq(make_elements(&m, &g, 2, out, -1, &err), SL_OK);
   cr_assert_null(m, "two shapes");
   out[0] = add(&g, SL_OP_cumsum, 1, &b, ATTR(0));
-  cr_assert_eq(sl_march_make_elements(&m, &g, 1, out, -1, &err), SL_OK);
+  cr_assert_eq(make_elements(&m, &g, 1, out, -1, &err), SL_OK);
   cr_assert_null(m, "elements that depend on each other");
   sl_march_free(NULL);
   sl_graph_free(&g);
@@ -482,8 +500,8 @@ Test(march, every_allocation_may_fail) {
       sl_march *m = NULL;
       states a = random_start(&w, 900), b = room_for(&w, 900, 0);
       sl_malloc_fail_at(k);
-      s = elements ? sl_march_make_elements(&m, &w.g, 1, w.next, 1, &err)
-                   : sl_march_make(&m, &w.g, 3, w.next, 3, &err);
+      s = elements ? make_elements(&m, &w.g, 1, w.next, 1, &err)
+                   : make(&m, &w.g, 3, w.next, 3, &err);
       if (s == SL_OK && !elements) {
         s = march(&w, m, &a, &b, 900, 3, 0, &err);
       }
@@ -506,7 +524,7 @@ Test(march, interrupt, .timeout = 60) {
   sl_march *m;
   sl_err err;
   locate(&w);
-  cr_assert_eq(sl_march_make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
+  cr_assert_eq(make(&m, &w.g, 3, w.next, 3, &err), SL_OK);
   states a = random_start(&w, MOST_LANES), b = room_for(&w, MOST_LANES, 0);
   for (int threads = 1; threads <= 2; threads++) {
     sl_threads_set(threads, &err);

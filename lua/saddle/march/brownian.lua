@@ -1,0 +1,218 @@
+-- march/brownian.lua: increments of Brownian motions over a step of length dt as
+-- noises of a march: dw, correlated if asked; i10, the integral of W - W_t over
+-- the step, with H ~ N(0, dt/12) apart from dw; and iterated integrals
+-- area[i][j] of W_i dW_j, by the Fourier series of the bridge, its tail
+-- Gaussian. Sources: docs/sde.md 2; Kloeden, Platen and Wright 1992, Stoch.
+-- Anal. Appl. 10; Wiktorsson 2001, Ann. Appl. Probab. 11.  MIT licence.
+local core = require "saddle.core"
+local opt = require "saddle.opt"
+
+local none = opt.none
+
+local M = {}
+
+-- The lower triangular L with L L' = correlation, as a table of rows.
+local function cholesky(c, m, where)
+  local L = {}
+  for i = 1, m do
+    L[i] = {}
+    for j = 1, i do
+      local s = c[i][j]
+      for k = 1, j - 1 do s = s - L[i][k] * L[j][k] end
+      if i == j then
+        if s < -1e-12 then
+          core.fail(("%s: option 'correlation' is no correlation matrix: it " ..
+            "has a negative eigenvalue"):format(where))
+        end
+        L[i][i] = math.sqrt(math.max(s, 0))
+      else
+        L[i][j] = L[j][j] > 1e-12 and s / L[j][j] or 0
+      end
+    end
+  end
+  return L
+end
+
+local function bad_entry(where, v)
+  core.fail(("%s: option 'correlation': expected numbers in [-1, 1], got %s")
+    :format(where, opt.show(v)))
+end
+
+-- correlation: nil, a number for two motions, or a symmetric matrix (a table of
+-- rows or a tensor) with ones on its diagonal. Returns the factor L, or nil.
+function M.factor(correlation, m, where)
+  if correlation == nil then return nil end
+  if type(correlation) == "number" then
+    if m ~= 2 then
+      core.fail(("%s: option 'correlation': a number is for 2 motions, here " ..
+        "are %d: give a matrix"):format(where, m))
+    end
+    correlation = {{1, correlation}, {correlation, 1}}
+  elseif opt.is_tensor(correlation) then
+    correlation = correlation:totable()
+  end
+  for i = 1, m do
+    for j = 1, m do
+      local v = type(correlation[i]) == "table" and correlation[i][j]
+      if type(v) ~= "number" or not (v >= -1 and v <= 1) then
+        bad_entry(where, v)
+      end
+      if i == j and v ~= 1 or v ~= correlation[j][i] then
+        core.fail(("%s: option 'correlation': expected a symmetric matrix " ..
+          "[%d x %d] with ones on its diagonal"):format(where, m, m))
+      end
+    end
+  end
+  return cholesky(correlation, m, where)
+end
+
+-- The vector x of symbolic numbers mixed by L.
+function M.mix(L, x)
+  if L == nil then return x end
+  local out = {}
+  for i = 1, #x do
+    for j = 1, i do
+      if L[i][j] ~= 0 then
+        local term = L[i][j] == 1 and x[j] or L[i][j] * x[j]
+        out[i] = out[i] and out[i] + term or term
+      end
+    end
+    out[i] = out[i] or 0 * x[1]
+  end
+  return out
+end
+
+local INTEGRALS = {"none", "time", "area"}
+local TERMS = 8 -- of the Fourier series
+
+local function parts(x, m)
+  local list = {}
+  for i = 1, m do list[i] = x[i] end
+  return list
+end
+
+-- A tensor [m] of its elements, or the one there is where dim was not given.
+local function joined(o, list)
+  return o.dim and core.tensor.stack(list) or list[1]
+end
+
+-- sum of 1/r^2 beyond `terms`.
+local function tail(terms)
+  local s = math.pi^2 / 6
+  for r = 1, terms do s = s - 1 / r^2 end
+  return s
+end
+
+-- Areas of the independent motions w (in dw's units) of a step dt, from normals z
+-- of which each pair takes 4 terms + 1.
+local function levy(w, dt, z, terms, m)
+  local A, at, root = {}, 0, 1 / math.sqrt(dt)
+  for i = 1, m do A[i] = {} end
+  for i = 1, m do
+    for j = i + 1, m do
+      local xi, xj, sum = w[i] * root, w[j] * root, nil
+      for r = 1, terms do
+        local zi, zj, ei, ej = z[at + 1], z[at + 2], z[at + 3], z[at + 4]
+        local term = (zi * (2^0.5 * xj + ej) - zj * (2^0.5 * xi + ei)) * (1 / r)
+        sum = sum and sum + term or term
+        at = at + 4
+      end
+      local rest = ((xi * xi + xj * xj + 1) * (2 * tail(terms))):sqrt()
+      sum = sum + rest * z[at + 1]
+      at = at + 1
+      A[i][j] = sum * (dt / (2 * math.pi))
+    end
+  end
+  return A
+end
+
+-- I_(i,j) of mixed motions: half of dw_i dw_j - delta dt, and their areas.
+local function areas(dw, A, L, dt, m)
+  local I = {}
+  for i = 1, m do
+    I[i] = {}
+    for j = 1, m do
+      local rho = 0
+      for k = 1, m do
+        rho = rho + (L and (L[i][k] or 0) * (L[j][k] or 0) or (i == j and k == i and 1 or 0))
+      end
+      I[i][j] = 0.5 * (dw[i] * dw[j] - rho * dt)
+    end
+  end
+  for i = 1, m do
+    for j = 1, m do
+      if i ~= j then
+        for k = 1, m do
+          for l = k + 1, m do
+            local c = L and ((L[i][k] or 0) * (L[j][l] or 0) -
+              (L[i][l] or 0) * (L[j][k] or 0)) or
+              (i == k and j == l and 1 or i == l and j == k and -1 or 0)
+            if c ~= 0 then
+              I[i][j] = I[i][j] + (c == 1 and A[k][l] or c * A[k][l])
+            end
+          end
+        end
+      end
+    end
+  end
+  return I
+end
+
+M.brownian = {
+  options = {dim = none, dt = none, correlation = none, integrals = "none",
+             terms = TERMS},
+  draws = function(o, where)
+    opt.choice(o.integrals, INTEGRALS, where .. ": option 'integrals'")
+    if type(o.dt) ~= "number" or not (o.dt > 0 and o.dt < math.huge) then
+      core.fail(("%s: option 'dt': expected a step > 0, got %s")
+        :format(where, opt.show(o.dt)))
+    end
+    if o.dim ~= nil and (math.tointeger(o.dim) == nil or o.dim < 1) then
+      core.fail(("%s: option 'dim': expected an integer >= 1, got %s")
+        :format(where, opt.show(o.dim)))
+    end
+    local m = o.dim or 1
+    o.L = M.factor(o.correlation, m, where)
+    local list = {{kind = "normal", size = m, a = 0, b = math.sqrt(o.dt)}}
+    if o.integrals ~= "none" then
+      list[2] = {kind = "normal", size = m, a = 0, b = math.sqrt(o.dt / 12)}
+    end
+    if o.integrals == "area" and m > 1 then
+      list[3] = {kind = "normal", a = 0, b = 1,
+                 size = m * (m - 1) // 2 * (4 * o.terms + 1)}
+    end
+    return list
+  end,
+  give = function(values, o)
+    local m = o.dim or 1
+    local w = parts(values[1], m)
+    local dw = M.mix(o.L, w)
+    local out = {dw = joined(o, dw), dt = o.dt}
+    if o.integrals ~= "none" then
+      local h, i10 = M.mix(o.L, parts(values[2], m)), {}
+      for i = 1, m do i10[i] = o.dt * (0.5 * dw[i] + h[i]) end
+      out.i10 = joined(o, i10)
+    end
+    if o.integrals == "area" then
+      local A = m > 1 and levy(w, o.dt, values[3], o.terms, m)
+      out.area = areas(dw, A, o.L, o.dt, m)
+    end
+    return out
+  end,
+}
+
+-- Simplified increments of weak order 2: +- sqrt(3 dt) with probability 1/6
+-- each, else 0.
+M.three_point = {
+  options = {size = none, dt = 1},
+  draws = function(o)
+    return {{kind = "uniform", size = o.size, a = 0, b = 1}}
+  end,
+  give = function(values, o)
+    local u, far = values[1], math.sqrt(3 * o.dt)
+    local where = core.tensor.where
+    return where(u:lt(1 / 6), -far, where(u:gt(5 / 6), far, 0))
+  end,
+}
+
+return M

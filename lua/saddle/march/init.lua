@@ -1,0 +1,491 @@
+-- march/init.lua: `saddle.march`: many independent lanes, many steps, fresh noise
+-- each step. A step is traced once and run by the core over blocks of lanes that
+-- stay in the cache; what a lane draws depends on (seed; lane, step, noise)
+-- alone. Long marches go in segments, between which there are the progress bar,
+-- Ctrl-C and nothing else.  MIT licence.
+local core = require "saddle.core"
+local opt = require "saddle.opt"
+local tree = require "saddle.tree"
+local static = require "saddle.static"
+local progress = require "saddle.progress"
+local noises = require "saddle.march.noise"
+local observing = require "saddle.march.observe"
+local checkpoint = require "saddle.march.checkpoint"
+local file = require "saddle.file"
+
+local G, system, tensor, none = core.graph, core.system, core.tensor, opt.none
+local flatten, unflatten = tree.flatten, tree.unflatten
+
+local M = {}
+
+local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
+                 observe = none, progress = false, block = 0, check = true,
+                 first_lane = 0, checkpoint = none}
+
+local function fail(...) return core.fail((...):format(select(2, ...))) end
+
+function M.count(value, name, least, where)
+  local n = math.tointeger(value)
+  if type(value) ~= "number" or n == nil or n < least then
+    fail("%s: %s: expected an integer >= %d, got %s", where, name, least,
+      opt.show(value))
+  end
+  return n
+end
+
+-- ---- states -------------------------------------------------------------------
+
+-- Leaves with lanes on axis 1, contiguous f64. lanes: nil, or how often the state
+-- of one lane is repeated.
+local function state_leaves(leaves, lanes, where)
+  local size = lanes
+  for i, leaf in ipairs(leaves) do
+    local x = type(leaf) == "number" and tensor(leaf + 0.0) or leaf
+    local text, shape, dtype = G.type(x)
+    if G.issymbolic(x) then
+      fail("%s: the state: expected concrete tensors: inside a traced " ..
+        "function write the loop in Lua", where)
+    end
+    if dtype ~= "f64" then
+      fail("%s: the state: expected f64, leaf %d is %s", where, i, text)
+    end
+    if lanes then
+      x = x:reshape(1, table.unpack(shape))
+        :broadcast_to(lanes, table.unpack(shape))
+    elseif shape[1] == nil or size and shape[1] ~= size then
+      fail("%s: the state: leaf %d is %s: axis 1 of every leaf counts lanes%s",
+        where, i, text, size and (", of which the first has " .. size) or
+        "; for copies of one state give the option lanes")
+    end
+    size = size or shape[1]
+    leaves[i] = x:contiguous()
+  end
+  if size == nil or size < 1 then
+    fail("%s: the state: expected at least one lane", where)
+  end
+  return size
+end
+
+-- ---- tracing ------------------------------------------------------------------
+
+local function clock_of(made, o)
+  return o.dt and (o.t0 == 0 and made * o.dt or o.t0 + made * o.dt) or made
+end
+
+-- The trace of a step for one lane: inputs are the state's leaves, the clock,
+-- and the base draws.
+local function trace_step(step, leaves, stree, o, where)
+  local inputs = table.move(leaves, 1, #leaves, 1, {})
+  local n = #leaves
+  inputs[n + 1] = 0.0
+  for i, draw in ipairs(o.draws) do inputs[n + 1 + i] = noises.sample(draw) end
+  return static.twice(step, where, inputs, function(tr, leaf, i)
+    return (i <= n and G.lane or G.like)(tr, leaf)
+  end, function(x)
+    local values = table.move(x, n + 2, #x, 1, {})
+    return unflatten(stree, x), noises.give(o.noises, values),
+      clock_of(x[n + 1], o)
+  end)
+end
+
+local function check_types(t, stree, where)
+  if not tree.same(t.ytree, stree) or t.many then
+    fail("%s: the step must return a state of the structure it was given",
+      where)
+  end
+  for i, y in ipairs(t.y) do
+    local got, want = G.type(y), G.type(t.x[i])
+    if got ~= want then
+      fail("%s: the step must return the types it was given: leaf %d is %s, " ..
+        "it returns %s", where, i, want, got)
+    end
+  end
+end
+
+-- The step for all lanes at once, as a program.
+local function wide_machine(t, leaves, lanes, o)
+  local n, wide, narrow = #leaves, {}, {}
+  for i, leaf in ipairs(leaves) do
+    narrow[i], wide[i] = t.x[i], G.like(t.tr, leaf)
+  end
+  for i, draw in ipairs(o.draws) do
+    local one = noises.sample(draw)
+    one = type(one) == "number" and tensor(one) or one
+    narrow[n + i] = t.x[n + 1 + i]
+    local shape = one.shape
+    wide[n + i] = G.like(t.tr, one:reshape(1, table.unpack(shape))
+      :broadcast_to(lanes, table.unpack(shape)))
+  end
+  local y = G.batch(t.tr, lanes, narrow, wide, t.y)
+  local first = n + 1 + #o.draws -- unbound narrow inputs stand before
+  return core.march.machine(t.tr, y, {nstate = n, clock = n + 1, wide = true,
+    first_state = first + 1, first_noise = first + n + 1, noise = o.draws})
+end
+
+local function step_machine(t, leaves, lanes, o)
+  return core.march.machine(t.tr, t.y, {nstate = #leaves, clock = #leaves + 1,
+    first_noise = #leaves + 2, noise = o.draws}) or
+    wide_machine(t, leaves, lanes, o)
+end
+
+-- A machine for the values observed, with their structure and sizes.
+function M.watch_machine(of, leaves, stree, o, where)
+  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
+  inputs[n + 1] = 0.0
+  local function values(state, t)
+    local list, structure = flatten(state, where)
+    if of then list, structure = flatten(of(state, t), where .. ": of") end
+    for i, v in ipairs(list) do
+      local _, _, dtype = G.type(v)
+      if G.issymbolic(v) and dtype ~= "f64" then list[i] = v:to("f64") end
+    end
+    return unflatten(structure, list)
+  end
+  local t = static.twice(values, where .. ": of", inputs,
+    function(tr, leaf, i) return (i <= n and G.lane or G.like)(tr, leaf) end,
+    function(x) return unflatten(stree, x), clock_of(x[n + 1], o) end)
+  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
+                                                 watch = true})
+  if not machine then
+    fail("%s: 'of' must be made of element-wise operations, sums and small " ..
+      "products of the state", where)
+  end
+  local shapes, size = {}, 0
+  for i, y in ipairs(t.y) do
+    local _, shape = G.type(y)
+    shapes[i] = shape
+    local count = 1
+    for _, s in ipairs(shape) do count = count * s end
+    size = size + count
+  end
+  return machine, {tree = t.ytree, shapes = shapes, size = size}
+end
+
+-- ---- segments -----------------------------------------------------------------
+
+local SEGMENT = 4e9 -- lane operations between two looks at the progress bar
+local PER_DRAW, RECORDS = 16, 8192
+
+-- Steps of a segment: by the work alone, never by the clock.
+local function segment_steps(machine, lanes)
+  local ops, draws = machine:ops()
+  local each = lanes * (ops + 1 + PER_DRAW * draws)
+  return math.max(1, math.floor(SEGMENT / each))
+end
+
+-- The last step of a segment from s on; observations from..to lie in it.
+local function segment_end(self, s, last)
+  local stop = math.min(last, s + self.segment)
+  local o, from = self.observe, self.next_seen
+  if o == nil then return stop end
+  local most = math.max(1, RECORDS // self.values.size)
+  local to = from - 1
+  while to < #o.times and o.times[to + 1] <= stop and to - from + 1 < most do
+    to = to + 1
+  end
+  if to < #o.times and o.times[to + 1] <= stop then
+    stop = math.max(o.times[to], s)
+    if stop == s and s < last then stop = s end
+  end
+  return stop, from, to
+end
+
+local function run_segment(self, s, last)
+  local stop, from, to = segment_end(self, s, last)
+  local watch = self.observe and to >= from and
+    observing.request(self.observe, self.watch, from, to) or nil
+  local out = self.machine:run{states = self.leaves, lanes = self.lanes,
+    steps = stop - s, first = s, seed = self.seed, block = self.block,
+    first_lane = self.first_lane, bad = self.bad_mask, watch = watch}
+  self.leaves = out.states
+  if watch then
+    observing.add(self.seen, out, self.observe)
+    self.next_seen = to + 1
+  end
+  self.steps = stop
+  return stop
+end
+
+local REST = 60 -- seconds between two writings of a checkpoint
+
+-- Keeps the run in its file when some time has passed, or at the end.
+local function keep(self, last)
+  if not self.o.checkpoint then return end
+  local now = system.clock()
+  if last or now - (self.kept_at or now) >= REST then
+    checkpoint.save(self, self.o.checkpoint)
+    self.kept_at = now
+  end
+  self.kept_at = self.kept_at or now
+end
+
+-- Segments up to step `last`; under the guard the first Ctrl-C only sets a flag.
+local function run_segments(self, last, label)
+  local bar <close> = progress.new(last, label)
+  local s = self.steps
+  self.status = "done"
+  repeat
+    if system.interrupted(true) then
+      self.status = "interrupted"
+      return
+    end
+    local good, result = pcall(run_segment, self, s, last)
+    if not good then
+      if system.interrupted(true) then
+        self.status = "interrupted"
+        return
+      end
+      error(result, 0)
+    end
+    s = result
+    bar:step(s)
+    keep(self)
+  until s >= last and (self.observe == nil or
+                       self.next_seen > #self.observe.times)
+end
+
+local function run_all(self, last, label)
+  run_segments(self, last, label)
+  keep(self, true)
+end
+
+-- ---- results ------------------------------------------------------------------
+
+local Run = {__name = "march"}
+Run.__index = Run
+
+-- Kept values in the structure of `of`, [times x lanes x shape].
+local function kept_values(self)
+  local list = {}
+  for r, parts in ipairs(self.seen.kept) do
+    local all = observing.joined(parts)
+    list[r] = all:reshape(all.shape[1], self.lanes,
+      table.unpack(self.values.shapes[r]))
+  end
+  return unflatten(self.values.tree, list)
+end
+
+local function finish(self)
+  self.state = unflatten(self.stree, self.leaves)
+  self.t = clock_of(self.steps, self.o)
+  local o = self.observe
+  if o then
+    self.times, self.at = {}, {}
+    for i = 1, self.next_seen - 1 do
+      self.at[i] = o.times[i]
+      self.times[i] = clock_of(o.times[i], self.o)
+    end
+    if #self.at > 0 then
+      self.kept = o.keep and kept_values(self) or nil
+      self.moments = o.moments and
+        observing.moments(observing.joined(self.seen.moments)) or nil
+      self.histogram = o.bins and observing.histogram(o.bins,
+        observing.joined(self.seen.count), self.times) or nil
+    end
+  end
+  self.bad = self.bad_mask:sum()
+  return self
+end
+
+-- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
+function Run:bad_lanes(most)
+  local list, mask = {}, self.bad_mask:nonzero()
+  for i = 1, math.min(mask.shape[1], most or 100) do
+    list[i] = mask[i]
+  end
+  return list
+end
+
+-- replay(lane): the states of one lane after 0, 1, ... steps, [steps + 1 x ...],
+-- and the number of the first step that gave something not finite, or nil.
+function Run:replay(lane)
+  local n = M.count(lane, "argument 1", 1, "replay")
+  if n > self.lanes then
+    fail("replay: expected a lane in 1..%d, got %d", self.lanes, n)
+  end
+  local leaves = {}
+  for i, leaf in ipairs(self.start) do
+    leaves[i] = leaf[{n .. ":" .. n}]:contiguous()
+  end
+  local machine = self.narrow or step_machine(
+    trace_step(self.step, leaves, self.stree, self.o, "replay"), leaves, 1,
+    self.o)
+  local out = machine:run{states = leaves, lanes = 1, seed = self.seed,
+    steps = self.steps - self.from, first = self.from, every = 1,
+    first_lane = self.first_lane + n - 1}
+  local paths, first = {}, nil
+  for i, path in ipairs(out.path) do
+    local shape = leaves[i].shape
+    shape[1] = self.steps - self.from
+    local all = tensor.concat({leaves[i], path:reshape(shape)}, 1)
+    local flat = all:reshape(shape[1] + 1, -1):isfinite()
+    local off = flat:lnot():nonzero()
+    if off.shape[1] > 0 then
+      first = math.min(first or math.huge, off[{1, 1}] - 1)
+    end
+    paths[i] = all
+  end
+  return unflatten(self.stree, paths), first and math.tointeger(first)
+end
+
+-- resume(n): the same march for n further steps, as a new run: its bits are
+-- those of one march.
+function Run:resume(n)
+  n = M.count(n, "argument 1", 0, "resume")
+  local run = setmetatable({}, Run)
+  for key, value in pairs(self) do run[key] = value end
+  run.seen_at = self.at or {}
+  run.seen = {}
+  for key, list in pairs(self.seen) do
+    run.seen[key] = {}
+    for i, part in ipairs(list) do
+      run.seen[key][i] = key == "kept" and table.move(part, 1, #part, 1, {})
+        or part
+    end
+  end
+  run.bad_mask = self.bad_mask:copy()
+  M.observe(run, self.steps + n, "resume")
+  system.guard(run_all, run, self.steps + n, self.o.progress and "march")
+  return finish(run)
+end
+
+-- save(file): into a .npz file, which the option checkpoint goes on from.
+function Run:save(path)
+  checkpoint.save(self, path)
+end
+
+function Run:__tostring()
+  return ("march: %s, %d lanes, %d steps, seed %d%s"):format(self.status,
+    self.lanes, self.steps, self.seed,
+    self.bad > 0 and (", %d lanes not finite"):format(self.bad) or "")
+end
+
+-- ---- the march ----------------------------------------------------------------
+
+-- A step that gives nothing finite at once is an error, not a long run.
+local function check_first(self, where)
+  local lanes = math.min(self.lanes, 64)
+  local leaves, finite = {}, false
+  for i, leaf in ipairs(self.leaves) do
+    leaves[i] = leaf[{"1:" .. lanes}]:contiguous()
+    if not leaves[i]:isfinite():all() then
+      fail("%s: the state: leaf %d has a NaN or an infinity", where, i)
+    end
+  end
+  if self.narrow == nil then leaves, lanes = self.leaves, self.lanes end
+  local bad = tensor.zeros{lanes, dtype = "u8"}
+  self.machine:run{states = leaves, lanes = lanes, steps = 1,
+    first = self.steps, seed = self.seed, first_lane = self.first_lane,
+    bad = bad}
+  finite = bad:sum() < lanes
+  if not finite then
+    fail("%s: the first step gives NaN or infinity in every lane", where)
+  end
+end
+
+local function options(opts, where)
+  local o = opt.check(opts, OPTIONS, where)
+  if o.dt ~= nil and not (type(o.dt) == "number" and o.dt > 0 and
+                          o.dt < math.huge) then
+    fail("%s: option 'dt': expected a step > 0, got %s", where,
+      opt.show(o.dt))
+  end
+  o.seed = o.seed == nil and system.seed() or o.seed
+  if math.tointeger(o.seed) == nil then
+    fail("%s: option 'seed': expected an integer, got %s", where,
+      opt.show(o.seed))
+  end
+  o.block = M.count(o.block, "option 'block'", 0, where)
+  if o.block % 64 ~= 0 then
+    fail("%s: option 'block': expected a multiple of 64, got %d", where,
+      o.block)
+  end
+  o.noises, o.draws = noises.read(o.noise, where)
+  return o
+end
+
+-- Goes on from the option's file where there is one.
+local function continue_from(self, n, where)
+  local path = self.o.checkpoint
+  if type(path) ~= "string" then
+    fail("%s: option 'checkpoint': expected a file name, got %s", where,
+      opt.show(path))
+  end
+  if file.exists(path) == nil then return end
+  self.start_types = {}
+  for i, leaf in ipairs(self.leaves) do
+    self.start_types[i] = G.type(leaf)
+  end
+  checkpoint.load(self, path)
+  if self.steps > n then
+    fail("%s: option 'checkpoint': %s has made %d steps, more than %d", where,
+      path, self.steps, n)
+  end
+  M.observe(self, n, where)
+end
+
+--- march(step, state, n, options) -> run: n steps of many independent lanes.
+--- step(state, noise, t) is traced once, for one lane; axis 1 of every tensor of
+--- `state` counts lanes, or option lanes = k repeats one state. noise has the
+--- fields that the option `noise` names ({z = "normal", i = {"index", n = 100,
+--- size = 8}}: kinds normal, sign, uniform, exponential, bernoulli, index,
+--- permutation, brownian, three_point); t is the number of steps made before,
+--- or t0 + made dt with the option dt. observe = {at = steps | every = k, of =
+--- function(state, t), keep =, moments = true, histogram = {low =, high =, bins
+--- =, scale = "linear" | "log" | "asinh"}}; seed, progress, block. The run has
+--- state, steps, t, status ("done", "interrupted"), kept, moments, histogram,
+--- times, bad; methods replay, bad_lanes, resume, save.
+function M.march(step, state, n, opts)
+  local where = "march"
+  static.check_function(step, where)
+  local o = options(opts, where)
+  n = M.count(n, "argument 3", 0, where)
+  local lanes = o.lanes and M.count(o.lanes, "option 'lanes'", 1, where)
+  local leaves, stree = flatten(state, where .. ": argument 2")
+  lanes = state_leaves(leaves, lanes, where)
+  local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
+    seed = math.tointeger(o.seed), block = o.block, stree = stree,
+    leaves = leaves, start = leaves, steps = 0, next_seen = 1, seen = {},
+    seen_at = {},
+    first_lane = M.count(o.first_lane, "option 'first_lane'", 0, where),
+    bad_mask = tensor.zeros{lanes, dtype = "u8"}}, Run)
+  M.prepare(self, n, where)
+  if o.checkpoint ~= nil then continue_from(self, n, where) end
+  if o.check and self.steps < n then check_first(self, where) end
+  system.guard(run_all, self, n, o.progress and "march")
+  return finish(self)
+end
+
+-- Makes the machines of a run that goes on to step `last`.
+function M.prepare(self, last, where)
+  local o = self.o
+  local t = trace_step(self.step, self.leaves, self.stree, o, where)
+  check_types(t, self.stree, where)
+  if G.symbolic(t.tr) then
+    fail("%s: the step refers to a symbolic tensor of an outer function: " ..
+      "inside a traced function write the loop in Lua", where)
+  end
+  self.narrow = core.march.machine(t.tr, t.y, {nstate = #self.leaves,
+    clock = #self.leaves + 1, first_noise = #self.leaves + 2,
+    noise = o.draws})
+  self.machine = self.narrow or wide_machine(t, self.leaves, self.lanes, o)
+  self.segment = self.narrow and segment_steps(self.narrow, self.lanes) or 100
+  M.observe(self, last, where)
+end
+
+-- The observers of a run up to step `last`; what was seen before, at steps
+-- seen_at, stays.
+function M.observe(self, last, where)
+  local o = observing.read(self.o.observe, self.steps, last, where)
+  self.observe = o
+  if o == nil then return end
+  self.watch, self.values = M.watch_machine(o.of, self.leaves, self.stree,
+    self.o, where .. ": observe")
+  observing.set_values(o, self.values.size)
+  local before = self.seen_at
+  self.next_seen = #before + 1
+  o.times = table.move(o.times, 1, #o.times, #before + 1,
+    table.move(before, 1, #before, 1, {}))
+end
+
+return setmetatable(M, {__call = function(_, ...) return M.march(...) end})

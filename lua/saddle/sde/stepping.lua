@@ -1,0 +1,130 @@
+-- sde/stepping.lua: what simulations share: checked options, a model and scheme
+-- made into a step for march, starts and values in the model's own coordinates.
+-- MIT licence.
+local core = require "saddle.core"
+local opt = require "saddle.opt"
+local scheme = require "saddle.sde.scheme"
+local transform = require "saddle.transform"
+
+local T = core.tensor
+
+local M = {}
+
+local function fail(...) return core.fail((...):format(select(2, ...))) end
+
+function M.positive(v, name, where)
+  if type(v) ~= "number" or not (v > 0 and v < math.huge) then
+    fail("%s: option '%s': expected a number > 0, got %s", where, name,
+      opt.show(v))
+  end
+  return v + 0.0
+end
+
+function M.integer(v, name, least, where)
+  local n = type(v) == "number" and math.tointeger(v)
+  if not n or n < least then
+    fail("%s: option '%s': expected an integer >= %d, got %s", where, name,
+      least, opt.show(v))
+  end
+  return n
+end
+
+-- The whole number of steps dt in a time t.
+function M.steps_of(t, dt, name, where)
+  if type(t) ~= "number" or not (t >= 0 and t < math.huge) then
+    fail("%s: option '%s': expected a time >= 0, got %s", where, name,
+      opt.show(t))
+  end
+  local n = math.floor(t / dt + 0.5)
+  if math.abs(n * dt - t) > 1e-9 * math.max(t, dt) then
+    fail("%s: option '%s': %.10g is no whole number of steps dt = %.10g: the " ..
+      "nearest are %.10g and %.10g", where, name, t, dt, math.floor(t / dt) * dt,
+      math.ceil(t / dt) * dt)
+  end
+  return math.tointeger(n)
+end
+
+-- The noises of march that a prepared scheme draws from; its step's w.
+function M.noise(p, dt)
+  local noise = {w = {"brownian", dt = dt, integrals = p.integrals,
+                      dim = p.noises > 1 and p.noises or nil}}
+  if p.extra > 0 then
+    noise.extra = {"normal", size = p.extra * p.dim}
+  end
+  for name, kind in pairs(p.noise) do noise[name] = kind end
+  return noise
+end
+
+-- extra[k]: like x.
+local function extras(p, values)
+  local list = {}
+  for k = 1, p.extra do
+    if p.dim == 1 then
+      list[k] = values[k]
+    else
+      list[k] = values[{(k - 1) * p.dim + 1 .. ":" .. k * p.dim}]
+    end
+  end
+  return list
+end
+
+-- What the scheme's step is given of a march's noise.
+function M.increments(p, noise)
+  local w = {}
+  for name, value in pairs(noise) do
+    if name == "w" then
+      for k, v in pairs(value) do w[k] = v end
+    elseif name == "extra" then
+      w.extra = extras(p, value)
+    else
+      w[name] = value
+    end
+  end
+  return w
+end
+
+local function is_same(p, f) return f == p.identity end
+
+-- f of every lane of x; tables of tensors are states, too.
+local function each(p, f, x)
+  return is_same(p, f) and x or transform.vmap(f)(x)
+end
+
+-- x0 as [paths] or [paths x d], finite.
+function M.start(x0, dim, paths, where)
+  local x = type(x0) == "table" and T(x0) or x0
+  if type(x) == "number" then x = T(x + 0.0) end
+  if not opt.is_tensor(x) or core.graph.issymbolic(x) then
+    fail("%s: option 'x0': expected a number or a tensor, got %s", where,
+      opt.show(x0))
+  end
+  x = x:to("f64")
+  local shape, n = x.shape, #x.shape
+  local one = dim == 1 and n == 0 or dim > 1 and n == 1 and shape[1] == dim
+  local many = dim == 1 and n == 1 or dim > 1 and n == 2 and shape[2] == dim
+  if not (one or many and (paths == nil or shape[1] == paths)) then
+    local lanes = paths and ("%d paths"):format(paths) or "the paths"
+    fail("%s: option 'x0': expected %s, or one for each of %s, got %s", where,
+      dim == 1 and "a number" or ("a tensor [%d]"):format(dim), lanes,
+      core.graph.type(x))
+  end
+  if not x:isfinite():all() then
+    fail("%s: option 'x0': there is a NaN or an infinity", where)
+  end
+  if many then return x:contiguous(), shape[1] end
+  paths = paths or 1
+  if dim == 1 then return x:reshape(1):broadcast_to(paths):contiguous(), paths end
+  return x:reshape(1, dim):broadcast_to(paths, dim):contiguous(), paths
+end
+
+-- prepare(model, name, where): the scheme prepared, with to and from for all
+-- paths: to_all, from_all.
+function M.prepare(m, name)
+  local p = scheme.prepare(m, name)
+  p.identity = scheme.same
+  function p.to_all(x) return each(p, p.to, x) end
+  function p.from_all(y) return each(p, p.from, y) end
+  return p
+end
+
+return M
