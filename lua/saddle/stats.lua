@@ -42,7 +42,7 @@ end
 
 -- ks(sample, law): Kolmogorov and Smirnov's test of one sample: statistic (the
 -- largest distance of the sample's distribution function from the law's),
--- p_value (exact for up to 200 values and for small p, else within 1e-5), n, at
+-- p_value (exact for up to 200 values and for small p, else within 1e-6), n, at
 -- (where the distance is). Infinite values are allowed, nan is not.
 function M.ks(x, law)
   local n

@@ -186,6 +186,7 @@ void sl_gamma_pq(double a, double x, double *logp, double *logq) {
     *logp = sl_gamma_logdensity(a, x) - log(a) + lower_series(a, x);
     *logp = fmin(*logp, 0);
     *logq = *logp > -0.7 ? small_upper(a, x) : other(*logp);
+    *logp = *logp > -0.7 ? log1p(-exp(*logq)) : *logp;
   } else if (x < a + 0.5) {
     *logp = sl_gamma_logdensity(a, x) - log(a) + lower_series(a, x);
     *logq = other(*logp);
