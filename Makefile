@@ -62,10 +62,11 @@ objects: $(CORE) $(BIND) $(APP)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-test: all style packed suites ## C suites, Lua specs, the module in stock Lua, the examples
+test: all style packed suites ## C suites, Lua specs, examples, reproductions
 	$(SADDLE) tests/lua/run.lua
 	$(MODULE_ENV) lua5.4 tests/lua/run.lua module opt tensor methods inplace traced_methods
 	$(SADDLE) scripts/examples.lua $(B)/examples
+	$(SADDLE) scripts/reproduce.lua --quick --out $(B)/figures
 
 tiny: all ## the quickest tests, for while you type
 	$(SADDLE) tests/lua/run.lua opt progress tensor
@@ -129,6 +130,7 @@ docs: all ## regenerate the reference in docs/
 
 figures: all ## regenerate the figures of the documentation
 	for example in examples/*.lua; do $(SADDLE) $$example --out docs/figures || exit 1; done
+	$(SADDLE) scripts/reproduce.lua --out docs/figures/noise --digest docs/reproductions.md
 
 install: all ## into DESTDIR/PREFIX: host, Lua files, module for stock Lua
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/saddle share/lua/5.4 lib/lua/5.4/saddle)

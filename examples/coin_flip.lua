@@ -10,95 +10,11 @@
 -- MIT licence.
 local saddle = require "saddle"
 local T, plot = saddle.tensor, saddle.plot
+local exact = saddle.bignum.returns
 
 local out = "figures"
 for i = 1, #arg do
   if arg[i] == "--out" then out = arg[i + 1] end
-end
-
--- ---- integers of any size: limbs of 24 bits, lowest first ------------------
-
-local BITS = 24
-local BASE = 1 << BITS
-
--- a b for a small factor b.
-local function times(a, b)
-  local r, carry = {}, 0
-  for i = 1, #a do
-    local t = a[i] * b + carry
-    r[i], carry = t % BASE, t // BASE
-  end
-  while carry > 0 do
-    r[#r + 1], carry = carry % BASE, carry // BASE
-  end
-  return r
-end
-
--- a / b for a small divisor b that leaves no remainder.
-local function over(a, b)
-  local r, rest = {}, 0
-  for i = #a, 1, -1 do
-    local t = rest * BASE + a[i]
-    r[i], rest = t // b, t % b
-  end
-  assert(rest == 0, "the division is exact")
-  while #r > 0 and r[#r] == 0 do r[#r] = nil end
-  return r
-end
-
-local function plus(a, b)
-  local r, carry = {}, 0
-  for i = 1, math.max(#a, #b) do
-    local t = (a[i] or 0) + (b[i] or 0) + carry
-    r[i], carry = t % BASE, t // BASE
-  end
-  if carry > 0 then r[#r + 1] = carry end
-  return r
-end
-
-local function at_most(a, b)
-  if #a ~= #b then return #a < #b end
-  for i = #a, 1, -1 do
-    if a[i] ~= b[i] then return a[i] < b[i] end
-  end
-  return true
-end
-
-local function power(b, n)
-  local r = {1}
-  for _ = 1, n do r = times(r, b) end
-  return r
-end
-
--- floor(a / 2^n) of a result below 2^63.
-local function shift(a, n)
-  local r, skip = 0, n // BITS
-  for i = #a, skip + 1, -1 do
-    r = (r << BITS) | a[i]
-    if i == skip + 1 then break end
-  end
-  return r
-end
-
--- The digits of a / 2^n < 1, cut off after 15: a 10^15 / 2^n.
-local function fraction(a, n)
-  local pad = (BITS - n % BITS) % BITS -- make 2^n a whole number of limbs
-  for _ = 1, 15 do a = times(a, 10) end
-  return ("0.%015d"):format(shift(times(a, 1 << pad), n + pad))
-end
-
--- P(|x_n| <= |x_0|) = 2^-n sum of C(n, k) over the k with
--- 11^k 9^(n-k) <= 10^n, the condition compared in integers.
-local function exact(n)
-  local limit, value = power(10, n), power(9, n)
-  local choose, sum, k = {1}, {}, 0
-  while k <= n and at_most(value, limit) do
-    sum = plus(sum, choose)
-    choose = over(times(choose, n - k), k + 1)
-    if k < n then value = over(times(value, 11), 9) end
-    k = k + 1
-  end
-  return fraction(sum, n), k - 1
 end
 
 -- ---- the tree ---------------------------------------------------------------
@@ -130,7 +46,7 @@ end
 print("P(|x_n| <= |x_0|), exact to 15 digits and by 20000 walkers:")
 print("     n   k*  exact              sampled   within 4 s.e.")
 for _, n in ipairs(steps) do
-  local digits, k = exact(n)
+  local digits, k = exact(n, 10)
   local p = tonumber(digits)
   local se = (p * (1 - p) / PATHS)^0.5
   print(("  %4d  %3d  %s  %.4f    %s"):format(n, k, digits, estimates[n],

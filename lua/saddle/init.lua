@@ -12,6 +12,7 @@ local origin = {
   nn = true, data = true, optim = true, critical = true, plot = true,
   sde = true, march = true, law = true, stats = true,
   file = true, transform = true, opt = true, progress = true,
+  bignum = true, report = true,
   grad = "transform", value_and_grad = "transform", jvp = "transform",
   vjp = "transform", hvp = "transform", hessian = "transform",
   jacobian = "transform", vmap = "transform", jit = "transform",

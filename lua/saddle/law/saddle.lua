@@ -43,11 +43,13 @@ local function rest(rho) return math.sqrt((1 - rho) * (1 + rho)) end
 local function both(p)
   local a, sigma, tau, rho = p.a, p.sigma, p.tau, p.rho
   local c, s2 = rho * tau / sigma, sigma * sigma
-  if 2 * a >= s2 then
-    local edge = 2 * a == s2
+  local nu = 1 - 2 * a / s2
+  if math.abs(nu) < 1e-15 then nu = 0.0 end -- sigma = 2^0.5 is meant
+  if nu <= 0 then
+    local edge = nu == 0
     return nil, ("2 a %s sigma^2: nu = 1 - 2 a/sigma^2 = %g is not positive, " ..
       "the density |x|^-(1 + nu) is not normalisable; paths %s"):format(
-      edge and "=" or ">", 1 - 2 * a / s2, edge and "wander ever further" or
+      edge and "=" or ">", nu, edge and "wander ever further" or
       "grow without bound")
   end
   if tau == 0 then

@@ -174,7 +174,7 @@ local function log_tics(lo, hi, room)
   end
   local exponent = math.max(math.abs(math.log(lo, 10)),
                             math.abs(math.log(hi, 10)))
-  local width = 2 + 0.75 * ((exponent >= 10 and 2 or 1) + (lo < 0.5 and 1 or 0))
+  local width = 2.8 + 0.75 * ((exponent >= 10 and 2 or 1) + (lo < 0.5 and 1 or 0))
   local skip = 1
   while decades / skip + 1 > room(width) and skip < 400 do skip = skip + 1 end
   return {step = 10.0 ^ skip, width = width, power = true,

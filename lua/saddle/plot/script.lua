@@ -418,6 +418,16 @@ local function put_margins(state, geo)
   put(state, "set bmargin %s", num(geo.bottom))
 end
 
+-- gnuplot keeps the facets of "depthorder" for the end, over all curves: only
+-- several surfaces need it.
+local function facets(panel)
+  local count = 0
+  for _, layer in ipairs(panel.layers) do
+    if layer.with == "pm3d" then count = count + 1 end
+  end
+  return count > 1 and "depthorder" or "scansautomatic"
+end
+
 local function put_space(state, panel, geo)
   local view = panel.opts.view
   put(state, "set view %s,%s,1,1", num(view[1]), num(view[2]))
@@ -427,7 +437,7 @@ local function put_space(state, panel, geo)
   put(state, "unset pm3d")
   for _, layer in ipairs(panel.layers) do
     if layer.with == "pm3d" then
-      put(state, "set pm3d depthorder %s", layer.mesh
+      put(state, "set pm3d %s %s", facets(panel), layer.mesh
           and "border lc rgb '#a0262626' lw 0.25" or "noborder")
     end
     if layer.floor then

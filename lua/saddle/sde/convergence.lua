@@ -116,10 +116,11 @@ local function runner(p, x0)
     return p.step(x, t, h, w)
   end, {axes = {1, 1, false, false}}))
   local run = {x = static.vmap(p.to)(x0), prepared = p}
+  local time, area = p.integrals == "time", p.integrals == "area"
   function run.advance(k, piece)
     local h = piece.h
-    run.x = step(run.x, {dw = piece.dw, i10 = piece.i10, area = piece.area},
-      (k - 1) * h, h)
+    run.x = step(run.x, {dw = piece.dw, i10 = time and piece.i10 or nil,
+      area = area and piece.area or nil}, (k - 1) * h, h)
   end
   return run
 end

@@ -7,7 +7,7 @@
 -- u_k between the nodes by barycentric interpolation. For a linear model, a
 -- moment of order k and a scheme whose step is linear in x this is the moment
 -- recursion with k + 1 nodes, exact up to rounding. For others take more nodes
--- and an interval that paths do not leave; outside u_k is extrapolated.
+-- and an interval that paths hardly leave: outside u_k keeps its value at the end.
 -- MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
@@ -103,7 +103,7 @@ local function inputs(p, z, h)
 end
 
 -- The step from every node by every combination: [nodes x points].
-local function landed(p, nodes, values, t, h)
+local function landed(p, nodes, values, h)
   local points = #values[1]
   local x = T(nodes):reshape(#nodes, 1):broadcast_to {#nodes, points}
     :contiguous():flatten()
@@ -113,7 +113,7 @@ local function landed(p, nodes, values, t, h)
       :flatten()
   end
   local step = static.vmap(function(s, noise)
-    return p.from(p.step(p.to(s), t, h, inputs(p, noise, h)))
+    return p.from(p.step(p.to(s), 0.0, h, inputs(p, noise, h)))
   end)
   return step(x, z)
 end
@@ -141,10 +141,11 @@ local function interpolation(x, c, y)
 end
 
 -- The matrix of one step on values at the nodes.
-local function transfer(p, x, c, t, h)
+local function transfer(p, x, c, h, ends)
   local hx, hw = hermite(NODES)
   local values, weights = grid(normals(p), hx, hw)
-  local to = interpolation(x, c, landed(p, x, values, t, h))
+  local y = landed(p, x, values, h)
+  local to = interpolation(x, c, ends and y:clamp(ends[1], ends[2]) or y)
   local n, points = #x, #weights
   return (to:reshape(n, points, n) * T(weights):reshape(1, points, 1)):sum(2)
 end
@@ -172,7 +173,7 @@ local function expectation(o, p, n)
   local x, c = chebyshev(size, interval)
   local h = o.t / n
   local u = f(T(x)):reshape(-1, 1)
-  local step = transfer(p, x, c, 0.0, h)
+  local step = transfer(p, x, c, h, o.interval)
   for _ = 1, n do
     u = step:mm(u)
   end
