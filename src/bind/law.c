@@ -107,10 +107,24 @@ static int law_own(lua_State *L) {
   return 2;
 }
 
+/* law:rates(): the eigenvalues of ou_exit in its own time. */
+static int law_rates(lua_State *L) {
+  const sl_law *law = check_law(L);
+  sl_int n = law->kind == SL_LAW_OU_EXIT ? SL_LAW_MODES : 0;
+  sl_tensor *out = sl_newtensor_nd(L, SL_F64, 1, &n);
+  memcpy(out->data, law->lambda, (size_t)n * sizeof(double));
+  return 1;
+}
+
 /* ---- numbers ------------------------------------------------------------- */
 
 static int special_lgamma(lua_State *L) {
   lua_pushnumber(L, sl_lgamma(luaL_checknumber(L, 1)));
+  return 1;
+}
+
+static int special_expm1(lua_State *L) {
+  lua_pushnumber(L, expm1(luaL_checknumber(L, 1)));
   return 1;
 }
 
@@ -177,11 +191,13 @@ static int special_smirnov_sf(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"eval", law_eval}, {"sample", law_sample}, {"own", law_own}, {NULL, NULL}};
+    {"eval", law_eval}, {"sample", law_sample}, {"own", law_own},
+    {"rates", law_rates}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {
     {"make", law_make},
     {"lgamma", special_lgamma},
+    {"expm1", special_expm1},
     {"gamma_pq", special_gamma_pq},
     {"beta_pq", special_beta_pq},
     {"normal_cdf", special_normal_cdf},

@@ -122,7 +122,32 @@ static void pair(pairing *p, sl_lop *op) {
   }
 }
 
-/* A sum whose x is a lone product, or a sum of one, does that too: a row less is
+/* Of a product y z in rows the factor z, if it is a lone multiple of a row by a
+** number, becomes that row, and the number is returned. */
+static int32_t take_scale(pairing *p, int32_t *y, int32_t *z) {
+  const sl_lanecode *c = p->c;
+  for (int turn = 0; turn < 2 && c->level[*z] == SL_EACH; turn++) {
+    int32_t i = p->maker[*z];
+    sl_lop *op = i >= 0 ? &p->c->op[i] : NULL;
+    if (op != NULL && p->uses[*z] == 1 && op->level == SL_EACH &&
+        op->fn == sl_lane_get(SL_LANE_mul, SL_F64)) {
+      int shared = c->level[op->in[0]] < c->level[op->in[1]] ? 0 : 1;
+      if (c->level[op->in[shared]] < SL_EACH) {
+        op->fn = NULL;
+        *z = op->in[1 - shared];
+        return op->in[shared];
+      }
+    }
+    if (c->level[*y] == SL_EACH) {
+      int32_t t = *y;
+      *y = *z;
+      *z = t;
+    }
+  }
+  return SL_LANE_ONE;
+}
+
+/* A sum whose x is a lone product, or a sum of one, does that too: rows less are
 ** written and read. Only where there are rows. */
 static void join_products(pairing *p, sl_lop *op) {
   int32_t i = op->nin == 3 ? p->maker[op->in[0]] : -1;
@@ -138,11 +163,17 @@ static void join_products(pairing *p, sl_lop *op) {
       (inner->nin == 3 && p->c->level[inner->in[0]] != SL_EACH)) {
     return;
   }
-  int32_t in[SL_LANE_OPERANDS];
-  memcpy(in, inner->in, (size_t)inner->nin * sizeof *in);
-  in[inner->nin] = op->in[1];
-  in[inner->nin + 1] = op->in[2];
-  op->nin = (uint8_t)(inner->nin + 2);
+  int32_t in[SL_LANE_OPERANDS], n = inner->nin;
+  memcpy(in, inner->in, (size_t)n * sizeof *in);
+  if (n == 2 && p->c->level[in[1]] != SL_EACH) { /* rows come second */
+    in[1] = inner->in[0];
+    in[0] = inner->in[1];
+  }
+  in[n] = op->in[1];
+  in[n + 1] = op->in[2];
+  in[n + 2] = take_scale(p, &in[n - 2], &in[n - 1]);
+  in[n + 3] = take_scale(p, &in[n], &in[n + 1]);
+  op->nin = (uint8_t)(n + 4);
   memcpy(op->in, in, (size_t)op->nin * sizeof *in);
   op->fn = both;
   inner->fn = NULL;

@@ -32,7 +32,8 @@ typedef struct sl_lload {
   int32_t out;
 } sl_lload;
 
-enum { SL_LANE_OPERANDS = 5 };
+/* SL_LANE_ONE among the operands is the number 1. */
+enum { SL_LANE_OPERANDS = 7, SL_LANE_ONE = -1 };
 
 typedef struct sl_lop {
   sl_lane_fn *fn;
@@ -121,6 +122,7 @@ static inline void sl_execute_one(const sl_instr *code, int32_t n) {
     double *out = code->out;
     const double *x = code->in[0], *y = code->in[1], *z = code->in[2];
     const double *u = code->in[3], *v = code->in[4];
+    const double *c = code->in[5], *d = code->in[6];
     switch (code->quick) {
       case SL_QUICK_ADD:
         *out = *x + *y;
@@ -153,22 +155,22 @@ static inline void sl_execute_one(const sl_instr *code, int32_t n) {
         *out = *y * *z - *x;
         break;
       case SL_QUICK_SUM_OF_PRODUCTS:
-        *out = *x * *y + *z * *u;
+        *out = *x * (*v * *y) + *z * (*c * *u);
         break;
       case SL_QUICK_DIFFERENCE_OF_PRODUCTS:
-        *out = *x * *y - *z * *u;
+        *out = *x * (*v * *y) - *z * (*c * *u);
         break;
       case SL_QUICK_ADD_ADD:
-        *out = (*x + *y * *z) + *u * *v;
+        *out = (*x + *y * (*c * *z)) + *u * (*d * *v);
         break;
       case SL_QUICK_ADD_SUB:
-        *out = (*x + *y * *z) - *u * *v;
+        *out = (*x + *y * (*c * *z)) - *u * (*d * *v);
         break;
       case SL_QUICK_SUB_ADD:
-        *out = (*x - *y * *z) + *u * *v;
+        *out = (*x - *y * (*c * *z)) + *u * (*d * *v);
         break;
       case SL_QUICK_SUB_SUB:
-        *out = (*x - *y * *z) - *u * *v;
+        *out = (*x - *y * (*c * *z)) - *u * (*d * *v);
         break;
       default:
         code->fn(1, code->out, 1, code->in, code->step);

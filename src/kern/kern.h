@@ -53,7 +53,8 @@ sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
 /* The one for the sum or difference fn whose operand k, 0 or 1, is a product; x
 ** is the other operand. NULL when fn is neither, in f64. */
 sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);
-/* Of 4 operands, y z + u v and y z - u v; of 5, (x +- y z) +- u v. */
+/* Of the operands y, z, u, v, c, d: y (c z) +- u (d v); of x and those:
+** (x +- y (c z)) +- u (d v). c and d are one number for all lanes. */
 sl_lane_fn sl_lane_sum_of_products, sl_lane_difference_of_products,
     sl_lane_add_add, sl_lane_add_sub, sl_lane_sub_add, sl_lane_sub_sub;
 /* The one that does the work of `inner` (mul, add_product, sub_product) and of

@@ -56,29 +56,29 @@ sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k) {
 
 /* ---- two products -------------------------------------------------------- */
 
-#define LOOP2(vy, vu, expr)                                         \
-  {                                                                 \
-    const double y0 = py[0], u0 = pu[0];                            \
-    (void)y0, (void)u0;                                             \
-    FOR {                                                           \
-      const double x = px[k], y = vy, z = pz[k], u = vu, v = pv[k]; \
-      (void)x;                                                      \
-      o[k] = expr;                                                  \
-    }                                                               \
+#define LOOP2(vy, vu, expr)                                \
+  {                                                        \
+    const double y0 = py[0], u0 = pu[0];                   \
+    (void)y0, (void)u0;                                    \
+    FOR {                                                  \
+      const double x = px[k], y = vy, z = c * pz[k];       \
+      const double u = vu, v = d * pv[k];                  \
+      (void)x;                                             \
+      o[k] = expr;                                         \
+    }                                                      \
   }
 
 /* first: the place of y among the operands, 1 or 0; without an x, y stands for
-** it. In each product a shared factor comes first. */
+** it. z and v are scaled by c and d, one number each for all lanes. */
 #define TWO_PRODUCTS(name, first, expr)                                     \
   void name(sl_int n, void *out, sl_int so, const void *const *in,          \
             const sl_int *s) {                                              \
-    enum { Y = first, U = first + 2 };                                      \
+    enum { Y = first, Z, U, V, C, D };                                      \
     double *o = out;                                                        \
-    const bool a = s[Y + 1] == 0, b = s[U + 1] == 0;                        \
-    const double *px = in[0], *py = in[Y + a], *pz = in[Y + 1 - a];         \
-    const double *pu = in[U + b], *pv = in[U + 1 - b];                      \
-    const sl_int sx = s[0], sy = s[Y + a], sz = s[Y + 1 - a];               \
-    const sl_int su = s[U + b], sv = s[U + 1 - b];                          \
+    const double *px = in[0], *py = in[Y], *pz = in[Z], *pu = in[U];        \
+    const double *pv = in[V];                                               \
+    const double c = *(const double *)in[C], d = *(const double *)in[D];    \
+    const sl_int sx = s[0], sy = s[Y], sz = s[Z], su = s[U], sv = s[V];     \
     const bool rows = n > 0 && so == 1 && sz == 1 && sv == 1 &&             \
                       (sy | su | 1) == 1 && (Y == 0 || sx == 1);            \
     if (rows && Y == 0) {                                                   \
@@ -94,8 +94,8 @@ sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k) {
       LOOP2(py[k], pu[k], expr)                                             \
     } else {                                                                \
       for (sl_int k = 0; k < n; k++) {                                      \
-        const double x = px[k * sx], y = py[k * sy], z = pz[k * sz];        \
-        const double u = pu[k * su], v = pv[k * sv];                        \
+        const double x = px[k * sx], y = py[k * sy], z = c * pz[k * sz];    \
+        const double u = pu[k * su], v = d * pv[k * sv];                    \
         (void)x;                                                            \
         o[k * so] = expr;                                                   \
       }                                                                     \

@@ -41,15 +41,6 @@ static inline void group_words(const sl_keys *key, uint32_t stream,
   }
 }
 
-/* Is the upper half of all addresses the same? */
-static bool are_together(const uint64_t *at) {
-  uint64_t apart = 0;
-  for (int i = 0; i < GROUP; i++) {
-    apart |= at[i] ^ at[0];
-  }
-  return apart >> 32 == 0;
-}
-
 /* ---- one group of numbers from its words --------------------------------- */
 
 typedef void group_fn(const sl_draw *d, const words *w, double *even,
@@ -201,13 +192,13 @@ static void group_integer(const sl_draw *d, uint64_t key, uint32_t stream,
 /* ---- rows ---------------------------------------------------------------- */
 
 void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
-                     const uint64_t *at, uint64_t shift, sl_int n,
-                     double *even, double *odd) {
+                     const uint64_t *at, uint64_t shift, bool together,
+                     sl_int n, double *even, double *odd) {
   words w;
   sl_keys keys;
   sl_keys_of(key, &keys);
   for (sl_int i = 0; i < n; i += GROUP) {
-    group_words(&keys, stream, d->kind, at + i, shift, are_together(at + i), w.w0,
+    group_words(&keys, stream, d->kind, at + i, shift, together, w.w0,
                 w.w1);
     if (d->kind == SL_RINTEGER) {
       group_integer(d, key, stream, at + i, shift, &w, even + i, odd + i);
@@ -218,13 +209,13 @@ void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
 }
 
 void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
-                          const uint64_t *at, uint64_t shift, sl_int n,
-                          uint64_t *word) {
+                          const uint64_t *at, uint64_t shift, bool together,
+                          sl_int n, uint64_t *word) {
   uint64_t unused[GROUP];
   sl_keys keys;
   sl_keys_of(key, &keys);
   for (sl_int i = 0; i < n; i += GROUP) {
-    group_words(&keys, stream, last, at + i, shift, are_together(at + i),
+    group_words(&keys, stream, last, at + i, shift, together,
                 word + i, unused);
   }
 }

@@ -21,15 +21,16 @@ enum { SL_LANE_GROUP = 64, SL_SIGN_STEPS = 32 };
 /* sl_random_lanes: draws of lanes at[i] + shift for an even step and the odd
 ** one after it, i < n, a multiple of SL_LANE_GROUP. d: normal (standard
 ** deviation b, mean 0), uniform in [a, b), exponential (rate a), bernoulli
-** (probability a), integer lo .. hi as doubles. One thread, nothing checked. */
+** (probability a), integer lo .. hi as doubles. together: all addresses have the
+** same p, which is quicker. One thread, nothing checked. */
 void sl_random_lanes(uint64_t key, uint32_t stream, const sl_draw *d,
-                     const uint64_t *at, uint64_t shift, sl_int n,
-                     double *even, double *odd);
+                     const uint64_t *at, uint64_t shift, bool together,
+                     sl_int n, double *even, double *odd);
 
 /* The words that signs are read from: word 0 of lanes at[i] + shift. */
 void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
-                          const uint64_t *at, uint64_t shift, sl_int n,
-                          uint64_t *word);
+                          const uint64_t *at, uint64_t shift, bool together,
+                          sl_int n, uint64_t *word);
 
 /* out[i] = -1 or 1 by bit 63 - j of word[i]. */
 void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out);

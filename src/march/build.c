@@ -63,7 +63,9 @@ static void give_rows(sl_march *m, int32_t *last, int32_t *room) {
   int32_t nroom = 0, first = m->nrow;
   for (int32_t i = c->nfixed; i < c->nop; i++) {
     for (int k = 0; k < c->op[i].nin; k++) {
-      last[c->op[i].in[k]] = i;
+      if (c->op[i].in[k] != SL_LANE_ONE) {
+        last[c->op[i].in[k]] = i;
+      }
     }
   }
   for (int32_t i = c->nfixed; i < c->nop; i++) {
@@ -76,7 +78,7 @@ static void give_rows(sl_march *m, int32_t *last, int32_t *room) {
     }
     for (int k = 0; k < op->nin; k++) {
       int32_t v = op->in[k];
-      if (last[v] == i && m->row[v] >= first) {
+      if (v != SL_LANE_ONE && last[v] == i && m->row[v] >= first) {
         room[nroom++] = m->row[v];
         last[v] = -1; /* named twice by this operation: given once */
       }

@@ -94,6 +94,7 @@ static void board(worker *w, sl_int i, sl_int s) {
   w->live++;
   if (w->k.m->nnoise > 0) {
     const uint64_t number = (uint64_t)(w->job->first_lane + lane);
+    z->together = false;
     z->at[i] = number - ((uint64_t)(s / 2) << 32);
     z->at_sign[i] = number - ((uint64_t)(s / SL_SIGN_STEPS) << 32);
   }

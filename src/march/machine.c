@@ -62,6 +62,12 @@ double *sl_machine_row(const sl_machine *k, int32_t r, int odd) {
 
 static void address(const sl_machine *k, sl_instr *to, int i, int32_t v,
                     int odd) {
+  static const double one = 1;
+  if (v == SL_LANE_ONE) {
+    to->in[i] = &one;
+    to->step[i] = 0;
+    return;
+  }
   bool each = k->m->row[v] >= 0;
   to->in[i] = each ? sl_machine_row(k, k->m->row[v], odd) : &k->cell[v];
   to->step[i] = each;
@@ -118,7 +124,7 @@ static void fill_cells(sl_machine *k) {
     }
   }
   for (int32_t i = 0; i < c->nfixed; i++) {
-    static const sl_int one[SL_LANE_OPERANDS] = {1, 1, 1, 1, 1};
+    static const sl_int one[SL_LANE_OPERANDS] = {1, 1, 1};
     const void *in[SL_LANE_OPERANDS] = {NULL};
     for (int a = 0; a < c->op[i].nin; a++) {
       in[a] = &k->cell[c->op[i].in[a]];
@@ -163,6 +169,7 @@ void sl_machine_number(sl_machine *k, uint64_t number) {
       k->noise.at[i] = k->noise.at_sign[i] = number + (uint64_t)i;
     }
     sl_noises_forget(&k->noise, k->m);
+    k->noise.together = true;
   }
 }
 

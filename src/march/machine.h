@@ -55,6 +55,7 @@ typedef struct sl_noises {
   uint64_t seed;
   uint64_t *at;      /* by slot: lane - (pair of its first step << 32) */
   uint64_t *at_sign; /* the same with groups of SL_SIGN_STEPS steps */
+  bool together;   /* all lanes began at the same step */
   uint64_t pair, group; /* what the rows hold; UINT64_MAX: nothing */
   double *ahead; /* [draws][2][64] for few lanes: several steps at once */
   uint64_t ahead_from;

@@ -151,7 +151,7 @@ static void draw_ahead(sl_machine *k, uint64_t p) {
       double *to = z->ahead + 2 * draw * GROUP;
       if (!sl_noise_single(noise->draw.kind)) {
         sl_random_lanes(z->seed, stream_of(i, e), &noise->draw, at, p << 32,
-                        GROUP, to, to + GROUP);
+                        false, GROUP, to, to + GROUP);
       }
     }
   }
@@ -164,7 +164,7 @@ static void draw_pair(sl_machine *k, int i, sl_int e, sl_int draw, uint64_t p,
   double *odd = even + k->room;
   if (k->lanes > FEW) {
     sl_random_lanes(z->seed, stream_of(i, e), &k->m->noise[i].draw, z->at,
-                    p << 32, groups_of(k->lanes), even, odd);
+                    p << 32, z->together, groups_of(k->lanes), even, odd);
     return;
   }
   const double *from =
@@ -183,7 +183,7 @@ static void draw_signs(sl_machine *k, int i, sl_int e, sl_int s, bool fresh,
   int j = (int)(s % SL_SIGN_STEPS);
   if (fresh) {
     sl_random_lane_words(z->seed, stream_of(i, e), SL_RSIGN, z->at_sign,
-                         (uint64_t)(s / SL_SIGN_STEPS) << 32,
+                         (uint64_t)(s / SL_SIGN_STEPS) << 32, z->together,
                          groups_of(k->lanes), word);
   }
   sl_random_lane_signs(word, j, groups_of(k->lanes), row + k->room);

@@ -48,17 +48,18 @@ static void densities(sl_exit *e, logs *s, const double *b, const double *g) {
     }
     sl_panel_integral(out, f, half(e, p), 0);
     for (int i = 0; i < N; i++) {
-      double size = fabs(g[at + i]);
-      s->phi[at + i] = phi + out[i];
-      s->speed[at + i] = phi + out[i] + logl(2) - 2 * logl(size);
-      f[i] = 1 / size;
+      long double size = fabsl((long double)g[at + i]);
+      long double rise = (long double)out[i];
+      s->phi[at + i] = phi + rise;
+      s->speed[at + i] = phi + rise + logl(2) - 2 * logl(size);
+      f[i] = 1 / (double)size;
     }
-    phi += out[N - 1];
+    phi += (long double)out[N - 1];
     sl_panel_integral(out, f, half(e, p), 0);
     for (int i = 0; i < N; i++) {
-      e->row[SL_EXIT_TIME][at + i] = (double)(time + out[i]);
+      e->row[SL_EXIT_TIME][at + i] = (double)(time + (long double)out[i]);
     }
-    time += out[N - 1];
+    time += (long double)out[N - 1];
   }
 }
 
@@ -74,8 +75,8 @@ static void scale(const sl_exit *e, logs *s, int from) {
     }
     sl_panel_integral(out, f, half(e, p), from);
     for (int i = 0; i < N; i++) {
-      long double here =
-          out[i] > 0 ? logl(out[i]) - s->phi[at] : -HUGE_VALL;
+      long double part = (long double)out[i];
+      long double here = part > 0 ? logl(part) - s->phi[at] : -HUGE_VALL;
       to[at + i] = log_sum(total, here);
     }
     total = to[at + far];

@@ -36,9 +36,17 @@ typedef struct state {
   double scale;
 } state;
 
+/* re + i im, without the arithmetic of I. */
+static inline cplx number(double re, double im) {
+  cplx z;
+  ((double *)&z)[0] = re;
+  ((double *)&z)[1] = im;
+  return z;
+}
+
 /* Products without the checks for infinity of C's own. */
 static inline cplx times(cplx a, cplx b) {
-  return CMPLX(creal(a) * creal(b) - cimag(a) * cimag(b),
+  return number(creal(a) * creal(b) - cimag(a) * cimag(b),
                creal(a) * cimag(b) + cimag(a) * creal(b));
 }
 
@@ -154,7 +162,7 @@ static cplx at_point(const sl_exit *e, sl_int p, const pair *s, state a,
   }
   sl_panel_at(out, &x, 1, e->edge + p, 1, re);
   sl_panel_at(out + 1, &x, 1, e->edge + p, 1, im);
-  return CMPLX(out[0], out[1]);
+  return number(out[0], out[1]);
 }
 
 typedef struct job {
@@ -265,8 +273,8 @@ static void contour(int k, int points, cplx *s, cplx *weight) {
     return;
   }
   double cot = cos(theta) / sin(theta);
-  *s = CMPLX(r * theta * cot, r * theta);
-  *weight = cexp(*s) * CMPLX(1, theta + (theta * cot - 1) * cot) * r / points;
+  *s = number(r * theta * cot, r * theta);
+  *weight = cexp(*s) * number(1, theta + (theta * cot - 1) * cot) * r / points;
 }
 
 /* How many points matter: the others weigh less than 1e-20 of the first. */

@@ -9,6 +9,7 @@
 #include "num/special.h"
 
 #define PIECE 256        /* elements a thread takes at once */
+#define CLOSE 3e-14      /* error of y in samples, absolute or relative */
 #define LEAST_LOG -36.75 /* below log 2^-53, the smallest uniform */
 
 const sl_law_class *sl_law_class_of(sl_law_kind kind) {
@@ -20,7 +21,8 @@ const sl_law_class *sl_law_class_of(sl_law_kind kind) {
       [SL_LAW_INVERSE_GAMMA] = &sl_law_inverse_gamma,
       [SL_LAW_PEARSON4] = &sl_law_pearson4,
       [SL_LAW_HITTING] = &sl_law_hitting,
-      [SL_LAW_EXIT] = &sl_law_exit};
+      [SL_LAW_EXIT] = &sl_law_exit,
+      [SL_LAW_OU_EXIT] = &sl_law_ou_exit};
   return classes[kind];
 }
 
@@ -53,6 +55,8 @@ sl_status sl_law_make(sl_law *law, sl_law_kind kind, const double par[2],
   law->par[0] = par[0];
   law->par[1] = par[1];
   law->mass = 1;
+  law->kink = 0;
+  law->close = CLOSE;
   law->sampler = false;
   law->inverse[0].n = law->inverse[1].n = 0;
   return c->make(law, err);
@@ -78,10 +82,11 @@ double sl_law_solve(const sl_law *law, int side, double logp) {
   if (c->inverse != NULL) {
     return c->inverse(law, side, logp);
   }
+  bool falls = side == 1 && c->point == sl_law_point_log;
   double y = c->guess(law, side, logp), lo = -HUGE_VAL, hi = HUGE_VAL;
   for (int i = 0; i < 200; i++) {
     double slope, f = c->logtail(law, side, y, &slope) - logp;
-    bool above = (f > 0) == (slope > 0);
+    bool above = (f > 0) != falls;
     hi = above ? y : hi;
     lo = above ? lo : y;
     if (fabs(f) < 1e-9) { /* one more step squares that */
@@ -192,9 +197,15 @@ static sl_status prepare(sl_law *law, sl_err *err) {
   for (int side = 0; side < 2 && !law->sampler; side++) {
     tail t = {law, side};
     law->inverse[side].n = 0;
-    if (law->logtail[side] > LEAST_LOG) {
-      SL_TRY(sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, LEAST_LOG,
-                          law->logtail[side], 1e-14, 3e-14, err));
+    double from = LEAST_LOG, to = law->logtail[side], kink = law->kink;
+    if (side == 0 && kink > from && kink < to) {
+      SL_TRY(sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, from, kink,
+                          law->close, law->close, err));
+      from = kink;
+    }
+    if (from < to) {
+      SL_TRY(sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, from, to,
+                          law->close, law->close, err));
     }
   }
   law->sampler = true;

@@ -45,6 +45,8 @@ typedef struct sl_law {
   double mass;       /* total probability, 1 unless defective */
   double split[2];   /* y where the lower, the upper tail ends */
   double logtail[2]; /* log probability of each tail up to its split */
+  double kink;       /* log probability where the lower tail is not smooth, or 0 */
+  double close;      /* error of y that samples may have */
   bool sampler;      /* inverse[] is made */
   double own[8];     /* what the kind keeps */
   sl_curve forward[2], inverse[2];
@@ -68,7 +70,7 @@ sl_status sl_law_eval(const sl_law *law, sl_law_what what, sl_int n,
 sl_status sl_law_sample(sl_law *law, sl_random *r, sl_int n, double *out,
                         sl_err *err);
 
-/* sl_law_median_split, sl_law_logk: log of Pearson IV's constant k, 3.2. */
+/* sl_law_logk: log of Pearson IV's constant k, 3.2. */
 double sl_law_logk(const sl_law *law);
 
 /* ---- what a kind provides (law_*.c) -------------------------------------- */

@@ -11,6 +11,7 @@
 #include "num/special.h"
 
 #define LOG_SQRT_2PI 0.91893853320467274178
+#define TWO_OVER_PI 0.63661977236758134308
 #define CHANGE 0.4 /* images fall like exp(-2 j^2/z), sines like exp(-5 k^2 z) */
 #define IMAGES 8
 #define SINES 12
@@ -83,6 +84,10 @@ static void hitting_tails(const sl_law *law, double z, double *p, double *q) {
 
 static double hitting_logtail(const sl_law *law, int side, double y,
                               double *slope) {
+  if (side == 1 && law->own[0] == 0 && y > 600) { /* z overflows */
+    *slope = -0.5;
+    return 0.5 * (log(TWO_OVER_PI) - y);
+  }
   double z = exp(y), logp = hitting_log(law, side, z);
   *slope = tail_slope(side, y, hitting_logpdf(law, z), logp);
   return logp;
@@ -94,7 +99,7 @@ static double hitting_guess(const sl_law *law, int side, double logp) {
   if (side == 0) {
     return fmin(log(-0.5 / (logp - M_LN2)), y);
   }
-  double power = -2 * logp + log(M_2_PI);
+  double power = -2 * logp + log(TWO_OVER_PI);
   double z = m > 0 ? 1 / m - 2 * logp / (m * m) : HUGE_VAL;
   return fmax(fmin(power, log(z)), y);
 }

@@ -28,7 +28,7 @@ static double fraction(double x, int level) {
 }
 
 double sl_erfcx(double x) {
-  if (x < 25) {
+  if (!(x >= 25)) { /* nan as well */
     return x < -26.7 ? HUGE_VAL : exp_square(x) * erfc(x);
   }
   return x > 1e8 ? 1 / (x * sqrt(M_PI))

@@ -8,7 +8,7 @@
 enum { BLOCK = 480 }; /* a multiple of CHAINS VW and of ROWS VW */
 
 static philox key;
-static double *states, *numbers, *walkers;
+static double *states, *others, *numbers, *walkers;
 
 /* ---- Euler-Maruyama of the saddle model -----------------------------------*/
 
@@ -17,6 +17,7 @@ int sde_setup(const char *dir) {
   philox_key(&key, 2026);
   if (states == NULL) {
     states = bench_alloc((SDE_PATHS + BLOCK) * sizeof *states);
+    others = bench_alloc((SDE_PATHS + BLOCK) * sizeof *others);
   }
   return 0;
 }
@@ -122,6 +123,70 @@ double sde_check(void) {
   double first = fabs(sum / n - m1) / sqrt((m2 - m1 * m1) / n);
   double spread = sqrt((sum4 / n - (sum2 / n) * (sum2 / n)) / n);
   return fmax(first, fabs(sum2 / n - m2) / spread);
+}
+
+/* ---- FitzHugh-Nagumo, two noises ------------------------------------------*/
+
+static void step_fhn(const uint64_t *words, double *v, double *w) {
+  const double h = FHN_DT, mix = sqrt(1 - FHN_RHO * FHN_RHO);
+  for (int i = 0; i < BLOCK; i += ROWS * VW) {
+    const vu *from = (const vu *)(words + 2 * i);
+    vd *tv = (vd *)(v + i), *tw = (vd *)(w + i);
+    vu u[ROWS];
+    vd l[ROWS], r[ROWS], p[ROWS], q[ROWS], f[ROWS], y[ROWS];
+    EACH u[k] = from[2 * k];
+    scaled_log(u, -2 * h, l);
+    EACH r[k] = vd_sqrt(l[k]);
+    EACH y[k] = tv[k] * tv[k];
+    EACH f[k] = vd_sqrt(l[k] * (y[k] + 1.0));
+    EACH u[k] = from[2 * k + 1];
+    circle(u, p, q);
+    EACH q[k] = FHN_RHO * p[k] + mix * q[k];
+    EACH r[k] = (FHN_R * r[k]) * (tv[k] * q[k]);
+    EACH r[k] += h * (FHN_EPS * FHN_A) + (h * FHN_EPS) * tv[k];
+    EACH p[k] = (FHN_S * f[k]) * p[k] + h * (FHN_I - tw[k]);
+    EACH tw[k] = (1 - h * FHN_EPS * FHN_B) * tw[k] + r[k];
+    EACH tv[k] = tv[k] * ((1 + h) - (h / 3) * y[k]) + p[k];
+  }
+}
+
+void fhn_run(void) {
+  const uint32_t steps = (uint32_t)(FHN_T / FHN_DT + 0.5);
+#pragma omp parallel for schedule(static)
+  for (int b = 0; b < SDE_PATHS; b += BLOCK) {
+    double v[BLOCK] __attribute__((aligned(64))) = {0};
+    double w[BLOCK] __attribute__((aligned(64))) = {0};
+    uint64_t words[2 * BLOCK] __attribute__((aligned(64)));
+    for (uint32_t s = 0; s < steps; s++) {
+      philox_words(&key, (uint32_t)b, s, BLOCK, words);
+      step_fhn(words, v, w);
+    }
+    for (int i = 0; i < BLOCK; i++) {
+      states[b + i] = v[i];
+      others[b + i] = w[i];
+    }
+  }
+}
+
+/* Of E v, E w, E v^2, E w^2, E v w. */
+double fhn_check(void) {
+  static const double expected[5][2] = FHN_EULER;
+  const double n = SDE_PATHS;
+  double sum[5] = {0}, square[5] = {0}, worst = 0;
+  for (int i = 0; i < SDE_PATHS; i++) {
+    const double v = states[i], w = others[i];
+    const double moments[5] = {v, w, v * v, w * w, v * w};
+    for (int m = 0; m < 5; m++) {
+      sum[m] += moments[m];
+      square[m] += moments[m] * moments[m];
+    }
+  }
+  for (int m = 0; m < 5; m++) {
+    double mean = sum[m] / n, variance = square[m] / n - mean * mean;
+    double error = hypot(sqrt(variance / n), expected[m][1]);
+    worst = fmax(worst, fabs(mean - expected[m][0]) / error);
+  }
+  return worst;
 }
 
 /* ---- normals into an array ------------------------------------------------*/

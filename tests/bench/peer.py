@@ -26,6 +26,21 @@ COLUMNS = 8                # of a Hessian, in its check
 WIDE, NARROW = (100, 50, 10), (100, 10, 10)
 DEEP = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 
+# The noise rows; also in limits.h and workloads.lua.
+SDE_PATHS, SDE_STEPS, SDE_DT, SDE_X0 = 100_000, 1000, 1e-3, 1.0
+SDE_A, SDE_SIGMA, SDE_TAU, SDE_RHO = 0.3, 0.5, 0.4, 0.5
+NORMALS = 10_000_000
+COIN_WALKERS, COIN_STEPS, COIN_SIZE = 1_000_000, 1000, 0.1
+COIN_BELOW = 0.946625228982840
+# FitzHugh-Nagumo with correlated noise, see fhn_drift.
+FHN_A, FHN_B, FHN_EPS, FHN_I = 0.7, 0.8, 0.08, 0.5
+FHN_S, FHN_R, FHN_RHO = 0.3, 0.1, 0.6
+FHN_T, FHN_DT, FHN_TOLERANCE = 10.0, 1e-2, 1e-3
+FHN_EULER = ((0.6298433, 5.4e-4), (1.1315355, 1.6e-4), (1.5748997, 6.1e-4),
+             (1.3840776, 3.5e-4), (0.6784753, 6.3e-4))
+FHN_FINE = ((0.6312129, 1.1e-3), (1.1315537, 3.2e-4), (1.5734853, 1.2e-3),
+            (1.3840400, 7.0e-4), (0.6805517, 1.3e-3))  # by a quarter of the step
+
 
 class Way:
     """One way of doing a workload: `run` gives a result, `check` a number of
@@ -62,6 +77,66 @@ def batches(count, batch, samples):
     again."""
     per = samples // batch
     return [(i % per) * batch for i in range(count)]
+
+
+def errors(values, expected, variance=None, spread=0.0):
+    """How many standard errors the mean of values is away from expected, which
+    itself is uncertain by spread. The error is the sample's where the variance
+    is not known."""
+    import numpy
+    values = numpy.asarray(values).ravel()
+    if variance is None:
+        variance = values.var()
+    return abs(values.mean() - expected) / math.sqrt(
+        variance / values.size + spread * spread)
+
+
+def sde_check(x):
+    """Errors of mean and second moment of Euler-Maruyama's paths, against the
+    scheme's own recursion."""
+    import numpy
+    x = numpy.asarray(x, numpy.float64).ravel()
+    h, m1, m2 = SDE_DT, SDE_X0, SDE_X0 ** 2
+    up = 1 + SDE_A * h
+    for _ in range(SDE_STEPS):
+        m2 = (m2 * (up * up + SDE_SIGMA ** 2 * h) + SDE_TAU ** 2 * h
+              + 2 * SDE_RHO * SDE_SIGMA * SDE_TAU * h * m1)
+        m1 *= up
+    return max(errors(x, m1, m2 - m1 * m1), errors(x * x, m2))
+
+
+def normals_check(x):
+    """Of the first, second and fourth moment."""
+    import numpy
+    x = numpy.asarray(x, numpy.float64).ravel()
+    y = x * x
+    return max(errors(x, 0, 1), errors(y, 1, 2), errors(y * y, 3, 96))
+
+
+def coins_check(x):
+    """Of the share that did not rise, and of the mean logarithm."""
+    import numpy
+    x = numpy.asarray(x, numpy.float64).ravel()
+    mean = 0.5 * COIN_STEPS * math.log1p(-COIN_SIZE ** 2)
+    variance = COIN_STEPS * math.atanh(COIN_SIZE) ** 2
+    p = COIN_BELOW
+    return max(errors(x <= 1, p, p * (1 - p)),
+               errors(numpy.log(x), mean, variance))
+
+
+def fhn_drift(v, w):
+    """dv = (v - v^3/3 - w + I) dt + s sqrt(1 + v^2) dW1,
+    dw = eps (v + a - b w) dt + r v dW2, dW1 dW2 = rho dt, in Ito's sense."""
+    return v - v * v * v / 3 - w + FHN_I, FHN_EPS * (v + FHN_A - FHN_B * w)
+
+
+def fhn_check(v, w, moments):
+    """Of E v, E w, E v^2, E w^2, E v w; moments are pairs, those of many more
+    paths and their standard errors."""
+    import numpy
+    v, w = numpy.asarray(v).ravel(), numpy.asarray(w).ravel()
+    return max(errors(x, mean, spread=spread) for x, (mean, spread)
+               in zip((v, w, v * v, w * w, v * w), moments))
 
 
 def clock(run, times=1):

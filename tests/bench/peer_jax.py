@@ -241,6 +241,112 @@ def loop(step):
                 peer.LOOP_STEPS // 50)]
 
 
+# ---- noise -------------------------------------------------------------------
+
+ROOT = math.sqrt(peer.SDE_DT)
+MIX = math.sqrt(1 - peer.SDE_RHO ** 2)
+
+
+def two_noises(x, z):
+    dw, dv = ROOT * z[0], ROOT * z[1]
+    du = peer.SDE_RHO * dw + MIX * dv
+    return (x + peer.SDE_A * x * peer.SDE_DT + peer.SDE_SIGMA * x * dw
+            + peer.SDE_TAU * du)
+
+
+def one_noise(x, z):
+    g = jnp.sqrt((peer.SDE_SIGMA * x) ** 2 + peer.SDE_TAU ** 2
+                 + 2 * peer.SDE_RHO * peer.SDE_SIGMA * peer.SDE_TAU * x)
+    return x + peer.SDE_A * x * peer.SDE_DT + g * ROOT * z[0]
+
+
+def ensemble_ways(step, count, start, steps, paths, check, block=2000):
+    """step(x, z) with z of `count` normals, for the lanes of start(n)."""
+    draw = jax.random.normal
+
+    def scan(key, lanes, shape):
+        def body(x, k):
+            return step(x, draw(k, (count, *shape))), None
+        return lax.scan(body, lanes, jax.random.split(key, steps))[0]
+
+    def many(n, key):
+        return scan(key, start((n,)), (n,))
+
+    def blocks(key):
+        keys = jax.random.split(key, paths // block)
+        return lax.map(lambda k: many(block, k), keys)
+
+    def apart(key):
+        keys = jax.random.split(key, paths)
+        return jax.vmap(lambda k: scan(k, start(()), ()))(keys)
+
+    units = paths * steps
+    three, bits = jax.random.key(1), jax.random.key(1, impl="rbg")
+    all_at_once = jax.jit(lambda key: many(paths, key))
+    ways = [("lax.scan of all lanes", all_at_once, three),
+            ("lax.map over blocks of lax.scan", jax.jit(blocks), three),
+            ("vmap of lax.scan, a key a path", jax.jit(apart), three),
+            ("lax.scan of all lanes, rbg", all_at_once, bits)]
+    return [Way(f"{note}, {paths} paths", done(run, key), check, units)
+            for note, run, key in ways]
+
+
+def sde(step, count):
+    return ensemble_ways(step, count, lambda s: jnp.full(s, peer.SDE_X0),
+                         peer.SDE_STEPS, peer.SDE_PATHS // 10, peer.sde_check)
+
+
+def normals():
+    run = jax.jit(lambda key: jax.random.normal(key, (peer.NORMALS,)))
+    return [Way(impl, done(run, jax.random.key(1, impl=impl)),
+                peer.normals_check, peer.NORMALS)
+            for impl in ("threefry2x32", "rbg")]
+
+
+def coins():
+    """Every random word of 32 bits serves 32 steps."""
+    walkers = peer.COIN_WALKERS // 10
+    up, down = 1 + peer.COIN_SIZE, 1 - peer.COIN_SIZE
+    words, rest = divmod(peer.COIN_STEPS, 32)
+
+    def walk(key, n):
+        def flips(x, k, count):
+            w = jax.random.bits(k, (n,), jnp.uint32)
+
+            def flip(_, xw):
+                return (xw[0] * jnp.where(xw[1] & 1, up, down), xw[1] >> 1)
+            return lax.fori_loop(0, count, flip, (x, w))[0]
+        keys = jax.random.split(key, words + 1)
+        x = lax.scan(lambda x, k: (flips(x, k, 32), None), jnp.ones(n),
+                     keys[:-1])[0]
+        return flips(x, keys[-1], rest)
+
+    def blocks(key):
+        return lax.map(lambda k: walk(k, 2000),
+                       jax.random.split(key, walkers // 2000))
+    key, units = jax.random.key(1), walkers * peer.COIN_STEPS
+    return [Way("a bit a step, all walkers", done(jax.jit(
+                lambda k: walk(k, walkers)), key), peer.coins_check, units),
+            Way("a bit a step, blocks of 2000", done(jax.jit(blocks), key),
+                peer.coins_check, units)]
+
+
+def fhn():
+    """FitzHugh-Nagumo with correlated noise by Euler-Maruyama."""
+    h, root = peer.FHN_DT, math.sqrt(peer.FHN_DT)
+    mix = math.sqrt(1 - peer.FHN_RHO ** 2)
+
+    def step(x, z):
+        v, w = x
+        d1, d2 = root * z[0], root * (peer.FHN_RHO * z[0] + mix * z[1])
+        drift = peer.fhn_drift(v, w)
+        return (v + h * drift[0] + peer.FHN_S * jnp.sqrt(1 + v * v) * d1,
+                w + h * drift[1] + peer.FHN_R * v * d2)
+    return ensemble_ways(step, 2, lambda s: (jnp.zeros(s), jnp.zeros(s)),
+                         round(peer.FHN_T / h), peer.SDE_PATHS // 10,
+                         lambda x: peer.fhn_check(*x, peer.FHN_EULER))
+
+
 # ---- single operations ------------------------------------------------------
 
 def one(f, *shapes):
@@ -273,6 +379,11 @@ WORKLOADS = {
     "iterate-lanes": lanes,
     "loop": lambda: loop(by_hand),
     "loop-grad": lambda: loop(by_grad),
+    "sde-two": lambda: sde(two_noises, 2),
+    "sde-one": lambda: sde(one_noise, 1),
+    "sde-normals": normals,
+    "sde-coins": coins,
+    "sde-fhn": fhn,
     "start-up": peer.start_up("jax"),
     "add-2": one(jnp.add, (2,), (2,)),
     "add": one(jnp.add, MILLION, MILLION),

@@ -2,6 +2,7 @@
 import math
 import platform
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import peer
 
@@ -294,6 +295,108 @@ def lanes():
             for size in (4000, 20000)]
 
 
+# ---- noise -------------------------------------------------------------------
+
+RANDOM = [np.random.Generator(np.random.SFC64([2026, i])) for i in range(COUNT)]
+
+
+def spread(work, paths, block):
+    """work(generator, part of the result) for blocks of paths, on threads: the
+    generators and large operations let go of the interpreter."""
+    out = np.empty(paths)
+    parts = [out[s] for s in slices(paths, block)]
+
+    def thread(i):
+        for part in parts[i::COUNT]:
+            work(RANDOM[i], part)
+    if COUNT == 1:
+        thread(0)
+    else:
+        with ThreadPoolExecutor(COUNT) as pool:
+            list(pool.map(thread, range(COUNT)))
+    return out
+
+
+def two_noises(random, x):
+    """U = rho W + sqrt(1 - rho^2) V; the scales are folded into constants."""
+    root = math.sqrt(peer.SDE_DT)
+    sigma, tau = peer.SDE_SIGMA * root, peer.SDE_TAU * peer.SDE_RHO * root
+    rest = peer.SDE_TAU * math.sqrt(1 - peer.SDE_RHO ** 2) * root
+    up = 1 + peer.SDE_A * peer.SDE_DT
+    x[:] = peer.SDE_X0
+    w, g = np.empty((2, len(x))), np.empty(len(x))
+    for _ in range(peer.SDE_STEPS):
+        random.standard_normal(out=w)
+        np.multiply(x, sigma, out=g)
+        g += tau
+        g *= w[0]
+        x *= up
+        x += g
+        w[1] *= rest
+        x += w[1]
+
+
+def one_noise(random, x):
+    h, up = peer.SDE_DT, 1 + peer.SDE_A * peer.SDE_DT
+    a, b = h * peer.SDE_SIGMA ** 2, h * peer.SDE_TAU ** 2
+    c = 2 * h * peer.SDE_RHO * peer.SDE_SIGMA * peer.SDE_TAU
+    x[:] = peer.SDE_X0
+    w, g = np.empty(len(x)), np.empty(len(x))
+    for _ in range(peer.SDE_STEPS):
+        random.standard_normal(out=w)
+        np.multiply(x, a, out=g)
+        g += c
+        g *= x
+        g += b
+        np.sqrt(g, out=g)
+        g *= w
+        x *= up
+        x += g
+
+
+def sde(work):
+    paths = peer.SDE_PATHS // 5
+    units = paths * peer.SDE_STEPS
+    return [Way(f"SFC64, blocks of {block} paths over threads, a fifth of the "
+                "paths", lambda block=block: spread(work, paths, block),
+                peer.sde_check, units) for block in (1000, 2500, 10000)]
+
+
+def normals():
+    out = np.empty(peer.NORMALS)
+
+    def fill(random, part):
+        random.standard_normal(out=part)
+
+    def fresh():
+        return RANDOM[0].standard_normal(peer.NORMALS)
+    return [Way("SFC64, over threads", lambda: spread(fill, peer.NORMALS, 1 << 20),
+                peer.normals_check, peer.NORMALS),
+            Way("SFC64, in place", lambda: fill(RANDOM[0], out) or out,
+                peer.normals_check, peer.NORMALS),
+            Way("SFC64, into a new array", fresh, peer.normals_check,
+                peer.NORMALS)]
+
+
+def flips(random, x):
+    """A random byte serves eight steps."""
+    factors = np.array([1 - peer.COIN_SIZE, 1 + peer.COIN_SIZE])
+    x[:] = 1
+    for _ in range(peer.COIN_STEPS // 8):
+        bits = random.integers(0, 256, len(x), dtype=np.uint8)
+        for _ in range(8):
+            x *= factors.take(bits & 1)
+            bits >>= 1
+
+
+def coins():
+    walkers = peer.COIN_WALKERS // 10
+    return [Way(f"a bit a step, blocks of {block} over threads, a tenth of the "
+                "walkers", lambda block=block: spread(flips, walkers, block),
+                peer.coins_check, walkers * peer.COIN_STEPS)
+            for block in (5000, 25000)]
+
+
 # ---- single operations ------------------------------------------------------
 
 def normal(*shape):
@@ -330,6 +433,10 @@ WORKLOADS = {
     "iterate": iterate,
     "iterate-lanes": lanes,
     "loop": loop,
+    "sde-two": lambda: sde(two_noises),
+    "sde-one": lambda: sde(one_noise),
+    "sde-normals": normals,
+    "sde-coins": coins,
     "start-up": peer.start_up("numpy"),
     "add-2": one(lambda: add(2)),
     "add": one(lambda: add(1_000_000)),

@@ -269,6 +269,83 @@ def lanes():
             for size in (20000, 100000)]
 
 
+# ---- noise -------------------------------------------------------------------
+
+def blocked(work, paths, block):
+    """work(part of the result) for blocks of paths, in place."""
+    out = torch.empty(paths, dtype=torch.float64)
+    with torch.inference_mode():
+        for part in out.split(block):
+            work(part)
+    return out
+
+
+def two_noises(x):
+    root = math.sqrt(peer.SDE_DT)
+    sigma, tau = peer.SDE_SIGMA * root, peer.SDE_TAU * peer.SDE_RHO * root
+    rest = peer.SDE_TAU * math.sqrt(1 - peer.SDE_RHO ** 2) * root
+    up = 1 + peer.SDE_A * peer.SDE_DT
+    x.fill_(peer.SDE_X0)
+    w = torch.empty((2, len(x)), dtype=torch.float64)
+    g = torch.empty_like(x)
+    for _ in range(peer.SDE_STEPS):
+        w.normal_()
+        torch.mul(x, sigma, out=g).add_(tau)
+        x.mul_(up).addcmul_(g, w[0]).add_(w[1], alpha=rest)
+
+
+def one_noise(x):
+    h, up = peer.SDE_DT, 1 + peer.SDE_A * peer.SDE_DT
+    a, b = h * peer.SDE_SIGMA ** 2, h * peer.SDE_TAU ** 2
+    c = 2 * h * peer.SDE_RHO * peer.SDE_SIGMA * peer.SDE_TAU
+    x.fill_(peer.SDE_X0)
+    w, g = torch.empty_like(x), torch.empty_like(x)
+    for _ in range(peer.SDE_STEPS):
+        w.normal_()
+        torch.mul(x, a, out=g).add_(c).mul_(x).add_(b).sqrt_()
+        x.mul_(up).addcmul_(g, w)
+
+
+def sde(work):
+    paths = peer.SDE_PATHS // 5
+    return [Way(f"in place, blocks of {block} paths, a fifth of the paths",
+                lambda block=block: blocked(work, paths, block),
+                peer.sde_check, paths * peer.SDE_STEPS)
+            for block in (4000, 20000)]
+
+
+def normals():
+    out = torch.empty(peer.NORMALS, dtype=torch.float64)
+    return [Way("in place", out.normal_, peer.normals_check, peer.NORMALS)]
+
+
+def coins():
+    walkers = peer.COIN_WALKERS // 10
+    s = peer.COIN_SIZE
+
+    def by_bits(x):
+        x.fill_(1)
+        bits = torch.empty(len(x), dtype=torch.int64)
+        for done in range(0, peer.COIN_STEPS, 50):
+            bits.random_(0, 1 << 50)
+            for _ in range(min(50, peer.COIN_STEPS - done)):
+                flip = (bits & 1).to(torch.float64)
+                x.mul_(flip.mul_(2 * s).add_(1 - s))
+                bits >>= 1
+
+    def by_bernoulli(x):
+        x.fill_(1)
+        f = torch.empty_like(x)
+        for _ in range(peer.COIN_STEPS):
+            x.mul_(f.bernoulli_(0.5).mul_(2 * s).add_(1 - s))
+    return [Way(f"{note}, blocks of {block}, a tenth of the walkers",
+                lambda work=work, block=block: blocked(work, walkers, block),
+                peer.coins_check, walkers * peer.COIN_STEPS)
+            for note, work in (("a bit a step", by_bits),
+                               ("bernoulli_", by_bernoulli))
+            for block in (10000, 100000)]
+
+
 # ---- single operations ------------------------------------------------------
 
 def one(make):
@@ -300,6 +377,10 @@ WORKLOADS = {
     "loop": lambda: loop([("by hand, Python loop", by_hand)]),
     "loop-grad": lambda: loop([("autograd, Python loop", autograd),
                                ("torch.func.grad, Python loop", functional)]),
+    "sde-two": lambda: sde(two_noises),
+    "sde-one": lambda: sde(one_noise),
+    "sde-normals": normals,
+    "sde-coins": coins,
     "start-up": peer.start_up("torch"),
     "add-2": one(lambda: of(torch.add, torch.ones(2).double(),
                             torch.ones(2).double())),

@@ -66,7 +66,7 @@ Test(random_lanes, draws_follow_their_words) {
     for (size_t d = 0; d < sizeof draws / sizeof *draws; d++) {
       const sl_draw *draw = &draws[d];
       const uint64_t shift = UINT64_C(60) << 32;
-      sl_random_lanes(KEY, 77, draw, at, shift, N, even, odd);
+      sl_random_lanes(KEY, 77, draw, at, shift, together, N, even, odd);
       for (int i = 0; i < N; i++) {
         uint64_t w[2];
         long double z[2];
@@ -96,7 +96,7 @@ Test(random_lanes, signs_are_bits_of_one_word) {
   uint64_t at[N], word[N];
   double s[N];
   addresses(at, false);
-  sl_random_lane_words(KEY, 5, SL_RSIGN, at, 0, N, word);
+  sl_random_lane_words(KEY, 5, SL_RSIGN, at, 0, false, N, word);
   for (int j = 0; j < SL_SIGN_STEPS; j++) {
     sl_random_lane_signs(word, j, N, s);
     for (int i = 0; i < N; i++) {
@@ -116,7 +116,7 @@ Test(random_lanes, integers_try_again) {
   double even[N], odd[N];
   int low = 0;
   addresses(at, true);
-  sl_random_lanes(KEY, 1, &d, at, 0, N, even, odd);
+  sl_random_lanes(KEY, 1, &d, at, 0, true, N, even, odd);
   for (int i = 0; i < N; i++) {
     low += (even[i] < 0) + (odd[i] < 0);
     cr_assert(fabs(even[i]) <= 0x1p62 + 4 && fabs(odd[i]) <= 0x1p62 + 4);
@@ -178,7 +178,7 @@ Test(random_lanes, normals_are_not_correlated) {
   }
   for (uint32_t s = 0; s < 2; s++) {
     for (uint64_t p = 0; p < PAIRS; p++) {
-      sl_random_lanes(KEY, 1 + s, &d, at, p << 32, LANES, z[s][2 * p],
+      sl_random_lanes(KEY, 1 + s, &d, at, p << 32, true, LANES, z[s][2 * p],
                       z[s][2 * p + 1]);
     }
   }

@@ -312,6 +312,22 @@ t.test("kinks, jumps and steep potentials", function()
   close(well:eigenvalues(1)[1] * well:mean(-1), 1, 1e-9)
 end)
 
+t.test("very short and very long times, starts at the ends", function()
+  local e = exit(scalar(0.3, 1, 0.1, 0), {radius = 1})
+  t.eq(e:cdf({0, 1e-300, 1e-9, 1e-4}, 0), {0, 0, 0, 0})
+  t.near(e:cdf({0, 1}, 1), T {1, 1}, 1e-11)
+  t.near(e:survival({0, 1e-300, 1e6}, 0), T {1, 1, 0}, 1e-15)
+  t.near(e:cdf(1, T {-1, 0, 1}, "upper"), T {0, e:cdf(1, 0) / 2, 1}, 1e-10)
+  t.eq(e:density({0, 1e-6}, 0), {0, 0})
+  t.near(e:density(0.5, T {-1, 1}), T {0, 0}, 1e-9)
+  t.eq(e:mean(T {-1, 1}), {0, 0})
+  -- far from the end that is asked for, near the other
+  local b = exit(sde.ou {a = 0, tau = 1}, {radius = 1})
+  -- distance one standard deviation: erfc(1 / sqrt 2); the other is out of reach
+  close(b:cdf(1e-4, 0.99), T {math.sqrt(0.5)}:erfc()[1], 1e-10)
+  t.eq(b:cdf(1e-4, 0.99, "lower"), 0)
+end)
+
 -- ---- arguments ------------------------------------------------------------------
 t.test("bad arguments", function()
   local m = ou(1, 1)

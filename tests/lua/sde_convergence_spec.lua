@@ -104,9 +104,8 @@ end)
 
 -- The area replaced by the half product: the order falls to 1/2.
 t.test("Milstein needs the true area where noises do not commute", function()
-  local milstein = scheme.get("milstein")
-  local naive = setmetatable({name = "naive", strong = 0.5, setup = function() end},
-    {__index = milstein})
+  local naive = scheme.with("milstein", {name = "naive", strong = 0.5,
+    setup = function() end})
   local r = measure {model = two, scheme = naive, steps = from_32}
   check(r, 0.5, "half product")
   r = measure {model = two, scheme = "milstein", steps = from_32}
@@ -358,11 +357,20 @@ t.test("what a result holds, as text and as a figure", function()
   local script = file:read("a")
   file:close()
   os.remove(name)
-  t.ok(script:find("logscale x") and script:find("order 1.5"))
+  t.ok(script:find("logscale x") and script:find("strong order 1.5"))
   -- the same seed, the same bits
   local again = measure {model = kp, scheme = "sriw1", x0 = 0.1,
     steps = {8, 16, 32}, paths = 1000}
   t.eq(again.errors, r.errors)
+end)
+
+t.test("steps at which paths explode do not hide the others' slope", function()
+  local m = sde.model {sense = "ito", drift = function(x) return -20 * x ^ 3 end,
+                       diffusion = function(x) return x end}
+  local r = measure {model = m, scheme = "em", x0 = 2, paths = 1000,
+                     steps = {8, 16, 1024, 2048, 4096}}
+  t.ok(not (r.errors[1] < math.huge))
+  check(r, 0.5, "finite levels")
 end)
 
 t.test("the harness's bad input", function()

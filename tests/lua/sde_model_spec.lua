@@ -261,6 +261,20 @@ t.test("moments of the saddle model", function()
   t.eq(flat, {1.0, 12.0, 13.0})
 end)
 
+-- Anchors of docs/sde.md 3.2 and 3.4, 3.5.
+t.test("models know their stationary law and exit times", function()
+  local m = sde.saddle {a = -0.5, sigma = 1, tau = 1, rho = 0.5}
+  t.near(m:stationary():cdf(4), 0.98079240413703, 1e-12)
+  t.eq(sde.saddle {a = 1, sigma = 1, tau = 1}:stationary().exists, false)
+  local ou = sde.ou {a = -2, tau = 1.2, mean = 0.7}
+  local mean, var = ou:moments(5, 40)
+  t.near({ou:stationary().mean, ou:stationary().variance}, {mean, var}, 1e-12)
+  m = sde.saddle {a = 0.3, sigma = 1, tau = 0.1}
+  t.near(m:exit {radius = 1}:mean(0), 12.8752405108, 1e-10)
+  t.near(sde.ou {a = 1, tau = 0.1}:exit {radius = 1}:mean(0), 3.28182103499198,
+    1e-11)
+end)
+
 -- y = to(x): unit noise, y' s = 1, and Ito's drift b y' + s^2 y''/2.
 t.test("the Lamperti coordinate has unit noise and the drift it says", function()
   for _, p in ipairs {{0.3, 0.5, 0.4, -0.6}, {-1, 2, 1, 0.95}, {0, 1, 1, 0}} do
@@ -368,6 +382,33 @@ t.test("the step is descent on the samples, about their critical point",
   t.near(s.a, 0.75 / 4, 1e-15)
   t.near(s:growth(), (math.log(0.85) + math.log(1.05) + math.log(0.975)
     + math.log(1.2)) / 4 / 0.1, 1e-13)
+end)
+
+-- The steps' own law over n steps: mean (1 + lr a)^n x0, and second moment by
+-- one step's recursion; four standard errors.
+t.test("descent over march", function()
+  local s = sde.from_sgd {h = H, b = B, lr = 0.02}
+  local n, paths = 50, 20000
+  for _, d in ipairs {s, s:psgd {tau = 0.5}} do
+    local p = d.params
+    local mean, second = 1, 1
+    for _ = 1, n do
+      second = second * ((1 + d.lr * p.a) ^ 2 + d.lr * p.sigma ^ 2)
+        + 2 * d.lr * p.rho * p.sigma * p.tau * mean + d.lr * p.tau ^ 2
+      mean = mean * (1 + d.lr * p.a)
+    end
+    local x = saddle.march(d.step, T.ones {paths}, n,
+      {noise = d.noise, seed = 1, dt = d.lr}).state
+    local square = x * x
+    t.ok(math.abs(x:mean() - mean) < 4 * x:std() / math.sqrt(paths))
+    t.ok(math.abs(square:mean() - second) < 4 * square:std() / math.sqrt(paths))
+  end
+  local v = s:svrg {landmark = 0.5, every = 5}
+  local state = saddle.march(v.step, v.start(T.ones {paths}), n,
+    {noise = v.noise, seed = 1, dt = v.lr}).state
+  t.ok(math.abs(state.x:mean() - (1 + s.lr * s.a) ^ n)
+    < 4 * state.x:std() / math.sqrt(paths))
+  t.eq(state.landmark, state.x)
 end)
 
 t.test("larger batches and smaller steps: sigma^2 as lr/B", function()

@@ -2,14 +2,15 @@
 -- law/base.lua for what they answer. One file a law, loaded at its first use:
 -- saddle (the stationary law of the saddle model, whichever it is), pearson4,
 -- student_t, cauchy, inverse_gamma, lognormal, normal, point; times of first
--- passage: first_passage, gbm_exit, brownian_exit, ou_exit.  MIT licence.
+-- passage: first_passage, inverse_gaussian, gbm_exit, brownian_exit, ou_exit.
+-- MIT licence.
 local base = require "saddle.law.base"
 
 local files = {
   saddle = true, pearson4 = true, student_t = true, cauchy = true,
   inverse_gamma = true, lognormal = true, normal = true, point = true,
-  first_passage = true, gbm_exit = "exit", brownian_exit = "exit",
-  ou_exit = true,
+  first_passage = "first_passage", inverse_gaussian = "first_passage",
+  gbm_exit = "exit", brownian_exit = "exit", ou_exit = true,
 }
 
 local M = {is_law = base.is_law}

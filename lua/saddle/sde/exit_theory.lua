@@ -172,7 +172,7 @@ local function resolved(self, wave)
   local level = math.max(0, math.ceil(math.log(wave * self.length, 2)))
   return nodes(self, "level " .. level, function()
     local p = panels.finer(self.c, self.panels, 3 * self.length / 2.0 ^ level,
-                           self.data[6])
+                           self.data[6], WHERE)
     return {edge = p.edge, x = p.x,
             data = D.build(WHERE, p.edge, p.b, p.g)}
   end)
@@ -270,7 +270,24 @@ local function contour_points(self, t, low, up, xs)
   return chosen
 end
 
-local function invert(self, t, side, xs, density)
+-- Places of the x that can reach an end in time t with a probability that is a
+-- number: e^-TINY at least, by the Gaussian in the Lamperti coordinate; the
+-- drift can help with half the range of phi.
+local function in_reach(self, t, side, xs)
+  local time = D.at(self.panels.edge, self.data[6], xs)
+  local phi = self.data[1]
+  local help = (phi:max() - phi:min()) / 2
+  local which = {}
+  for i = 1, xs.shape[1] do
+    local low, high = time[i], self.length - time[i]
+    local way = side == "lower" and low or side == "upper" and high
+      or math.min(low, high)
+    if way * way / (2 * t) < help - 1.5 * TINY then which[#which + 1] = i end
+  end
+  return which
+end
+
+local function invert_some(self, t, side, xs, density)
   local low = side ~= "upper" and 1 or 0
   local up = side ~= "lower" and 1 or 0
   local points = contour_points(self, t, low, up, xs)
@@ -287,6 +304,15 @@ local function invert(self, t, side, xs, density)
       for k, i in ipairs(which) do out[i] = part[k] end
     end
   end
+  return out
+end
+
+local function invert(self, t, side, xs, density)
+  local which = in_reach(self, t, side, xs)
+  local out = tensor.zeros(xs.shape)
+  if #which == 0 then return out end
+  local part = invert_some(self, t, side, tensor.take(xs, which), density)
+  for k, i in ipairs(which) do out[i] = part[k] end
   return out
 end
 

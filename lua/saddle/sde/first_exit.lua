@@ -267,9 +267,9 @@ function M.first_exit(m, opts)
     fail("%s: option 'of': a model of %d dimensions needs a function to the " ..
       "number that leaves", where, m.dim)
   end
-  local steps = o.t_max and
-    stepping.steps_of(stepping.positive(o.t_max, "t_max", where), o.dt,
-      "t_max", where) or math.tointeger(MOST_STEPS)
+  local steps = math.ceil(o.t_max and
+    stepping.positive(o.t_max, "t_max", where) / o.dt * (1 - 1e-12) or
+    MOST_STEPS)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths and stepping.integer(o.paths, "paths", 1, where), where)

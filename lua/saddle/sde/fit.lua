@@ -2,12 +2,16 @@
 -- MIT licence.
 local M = {}
 
--- Slope of log e over log h by least squares.
+-- Slope of log e over log h by least squares, where e is finite and not 0: at
+-- coarse steps paths may have exploded.
 local function slope(h, e)
-  local n, sx, sy, sxx, sxy = #h, 0, 0, 0, 0
-  for i = 1, n do
-    local x, y = math.log(h[i]), math.log(e[i])
-    sx, sy, sxx, sxy = sx + x, sy + y, sxx + x * x, sxy + x * y
+  local n, sx, sy, sxx, sxy = 0, 0, 0, 0, 0
+  for i = 1, #h do
+    if e[i] > 0 and e[i] < math.huge then
+      local x, y = math.log(h[i]), math.log(e[i])
+      n, sx, sy = n + 1, sx + x, sy + y
+      sxx, sxy = sxx + x * x, sxy + x * y
+    end
   end
   return (n * sxy - sx * sy) / (n * sxx - sx * sx)
 end
@@ -61,18 +65,18 @@ function M.text(r)
   return table.concat(lines, "\n")
 end
 
--- A line of the given order through the last point.
-local function guide(fig, r, part)
+-- A line of the stated order just below the points.
+local function guide(fig, r, part, what)
   if not part.order or part.order == math.huge then
     return
   end
-  local last = part.errors[#part.errors]
+  local last = 0.6 * part.errors[#part.errors]
   local ys = {}
   for i, h in ipairs(r.h) do
     ys[i] = last * (h / r.h[#r.h]) ^ part.order
   end
-  fig:line(r.h, ys, {style = "dash", color = "gray",
-    label = ("order %g"):format(part.order)})
+  fig:line(r.h, ys, {style = "dash", color = "gray", width = 1,
+    label = ("%s order %g"):format(what, part.order)})
 end
 
 function M.figure(r)
@@ -82,7 +86,7 @@ function M.figure(r)
   for _, what in ipairs {"strong", "weak"} do
     local part = r[what]
     if part then
-      guide(fig, r, part)
+      guide(fig, r, part, what)
       fig:line(r.h, part.errors, {marker = "circle",
         label = ("%s, slope %.2f"):format(what, part.slope)})
     end

@@ -92,7 +92,7 @@ local function table_of(m)
   end
   lines[#lines + 1] = ("  (the difference agrees with central differences " ..
     "of the diffusion to %.0e)"):format(math.max(M.departure(m, places, 0.0),
-      1e-12))
+      1e-9))
   return table.concat(lines, "\n")
 end
 

@@ -3,7 +3,7 @@
 local origin = {
   model = "model", saddle = "models", gbm = "models", ou = "models",
   double_well = "models", kloeden_platen = "models", langevin = "langevin",
-  from_sgd = "sgd",
+  from_sgd = "sgd", tail_exponent = "tail",
   convergence = "convergence", simulate = "simulate",
   first_exit = "first_exit", exit_theory = "exit_theory",
   fokker_planck = "fokker_planck",

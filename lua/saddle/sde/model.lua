@@ -197,7 +197,7 @@ local function mixed_columns(m, x, t)
     local sum
     for i = k, m.noises do
       if m.mix[i][k] ~= 0 then
-        local term = m.mix[i][k] * g[i]
+        local term = m.mix[i][k] == 1 and g[i] or m.mix[i][k] * g[i]
         sum = sum and sum + term or term
       end
     end

@@ -73,11 +73,12 @@ local function saddle_lamperti(p, c, delta, q)
     from = function(y)
       return delta * T(p.sigma * y):sinh() - c
     end,
-    drift = function(y)
-      local z = p.sigma * y
-      local e = T(-T(z):abs()):exp()
-      local r = 1 / (1 + e * e)
-      return (k * T(z):sign() * (1 - e * e) - 2 * l * e) * r
+    drift = l == 0 and function(y)
+      return k * T(p.sigma * y):tanh()
+    end or function(y)
+      local e = T(-p.sigma * T(y):abs()):exp()
+      local square = e * e
+      return (k * T(y):sign() * (1 - square) - 2 * l * e) / (1 + square)
     end,
   }
 end

@@ -64,10 +64,14 @@ function M.new(c, lower, upper, where, moving)
   end
 end
 
--- finer(c, p, length, data, where): the panels p cut further, so that none is
--- longer than `length` in the Lamperti coordinate, the last row of `time`.
-function M.finer(c, p, length, time)
+-- finer(c, p, length, time, where): the panels p cut further, so that none is
+-- longer than `length` in the Lamperti coordinate, whose values are `time`.
+function M.finer(c, p, length, time, where)
   local nodes, list = D.nodes(tensor{0.0, 1.0}).shape[1], {}
+  if time:max() / length > MOST then
+    core.fail(("%s: s or 1/t is too large: a motion of that rate has %.1g " ..
+      "waves in the interval"):format(where, time:max() / length))
+  end
   for i = 1, p.edge.shape[1] - 1 do
     local a, b = p.edge[i], p.edge[i + 1]
     local long = time[i * nodes] - time[(i - 1) * nodes + 1]

@@ -37,8 +37,8 @@ function M.steps_of(t, dt, name, where)
   end
   local n = math.floor(t / dt + 0.5)
   if math.abs(n * dt - t) > 1e-9 * math.max(t, dt) then
-    fail("%s: option '%s': %g is no whole number of steps dt = %g: the " ..
-      "nearest are %g and %g", where, name, t, dt, math.floor(t / dt) * dt,
+    fail("%s: option '%s': %.10g is no whole number of steps dt = %.10g: the " ..
+      "nearest are %.10g and %.10g", where, name, t, dt, math.floor(t / dt) * dt,
       math.ceil(t / dt) * dt)
   end
   return math.tointeger(n)

@@ -60,8 +60,8 @@ return {
     local two = m.form == "two"
     local dw = two and w.dw[1] or w.dw
     local j1, j2, phi = functionals(p, h, refined(h, dw, w.extra))
-    local xi = two and w.dw[2] / h ^ 0.5 or w.extra[SUB]
+    local xi = two and w.dw[2] * h ^ -0.5 or w.extra[SUB]
     return phi * (x + m.c - p.params.a * m.c * j1
-      + p.params.tau * m.q * j2 ^ 0.5 * xi) - m.c
+      + p.params.tau * m.q * T(j2):sqrt() * xi) - m.c
   end,
 }

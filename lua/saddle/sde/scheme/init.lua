@@ -55,6 +55,16 @@ function M.get(name)
   return require("saddle.sde.scheme." .. name)
 end
 
+-- with(name, fields) -> the scheme with some of its fields changed, to be given
+-- in place of a name: with("theta", {theta = 1}).
+function M.with(name, fields)
+  local row = setmetatable({}, {__index = M.get(name)})
+  for key, v in pairs(fields) do
+    row[key] = v
+  end
+  return row
+end
+
 -- ---- what fits ------------------------------------------------------------------
 
 local function has(list, word)
@@ -259,15 +269,22 @@ local function order(v)
   return v == nil and "-" or v == math.huge and "exact" or ("%g"):format(v)
 end
 
+local LINE = "%-20s %-6s %-6s %-12s %-37s %s"
+
+local function right_for(row)
+  return row.what or has(row.noise, "general") and "all noise"
+    or table.concat(row.noise, ", ") .. " noise"
+end
+
 -- The table of all schemes as text; print(sde.scheme) shows it.
 function M.text()
-  local lines = {("%-20s %-6s %-6s %-12s %-36s %s"):format("scheme", "strong",
-    "weak", "sense", "noise", "source")}
+  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for",
+    "source")}
   for _, name in ipairs(NAMES) do
     local row = M.get(name)
-    lines[#lines + 1] = ("%-20s %-6s %-6s %-12s %-36s %s"):format(name,
-      order(row.strong), order(row.weak), row.sense or "-",
-      row.what or table.concat(row.noise, " "), row.source)
+    lines[#lines + 1] = LINE:format(name, order(row.strong), order(row.weak),
+      row.sense, right_for(row),
+      row.source .. (row.note and " (" .. row.note .. ")" or ""))
   end
   return table.concat(lines, "\n")
 end

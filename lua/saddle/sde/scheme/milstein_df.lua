@@ -9,6 +9,6 @@ return {
     local g, root = p.g(x, t), h ^ 0.5
     local drifted = x + p.b(x, t) * h
     local dg = p.g(drifted + g * root, t) - g
-    return drifted + g * w.dw + dg * (w.dw * w.dw - h) / (2 * root)
+    return drifted + g * w.dw + dg * (w.dw * w.dw - h) * (0.5 / root)
   end,
 }

@@ -27,15 +27,15 @@ M.tableau = {
 }
 
 function M.step(p, x, t, h, w)
-  local root, i1, i10 = h ^ 0.5, w.dw, w.i10 / h
-  local i11 = (i1 * i1 - h) / (2 * root)
-  local i111 = (i1 * i1 - 3 * h) * i1 / (6 * h)
+  local root, i1, i10 = h ^ 0.5, w.dw, w.i10 * (1 / h)
+  local square = i1 * i1
+  local i11 = (square - h) * (0.5 / root)
+  local i111 = (square - 3 * h) * i1 * (1 / (6 * h))
   local b1, g1 = p.b(x, t), p.g(x, t)
   local b2 = p.b(x + 0.75 * h * b1 + 1.5 * g1 * i10, t + 0.75 * h)
   local g2 = p.g(x + 0.25 * h * b1 + 0.5 * root * g1, t + 0.25 * h)
   local g3 = p.g(x + h * b1 - root * g1, t + h)
-  local b3 = p.b(x, t)
-  local g4 = p.g(x + 0.25 * h * b3 + root * (-5 * g1 + 3 * g2 + 0.5 * g3),
+  local g4 = p.g(x + 0.25 * h * b1 + root * (-5 * g1 + 3 * g2 + 0.5 * g3),
     t + 0.25 * h)
   return x + h / 3 * (b1 + 2 * b2)
     + g1 * (-i1 - i11 + 2 * i10 - 2 * i111)

@@ -1,6 +1,8 @@
 -- scheme/tamed.lua: tamed Euler: the drift's step h b is divided by 1 + h |b|,
 -- so that a drift that grows faster than x (a cubic) cannot throw paths to
 -- infinity. Hutzenthaler, Jentzen & Kloeden 2012; docs/sde.md 2.  MIT licence.
+local core = require "saddle.core"
+
 return {
   name = "tamed", strong = 0.5, weak = 1, sense = "ito",
   noise = {"additive", "scalar", "diagonal", "commutative", "general"},
@@ -10,7 +12,7 @@ return {
   end,
   step = function(p, x, t, h, w)
     local b = p.b(x, t)
-    local size = p.dim == 1 and (b * b) ^ 0.5 or (b * b):sum() ^ 0.5
+    local size = p.dim == 1 and core.tensor(b):abs() or (b * b):sum():sqrt()
     return x + h * b / (1 + h * size) + p:gw(x, t, w.dw)
   end,
 }

@@ -29,6 +29,68 @@ local function linear(p)
   return true
 end
 
+-- Rows of the Jacobian of b at y, as lists of 0-d values.
+local function jacobian_rows(b, y, d)
+  local rows = {}
+  for i = 1, d do
+    rows[i] = {}
+  end
+  for j = 1, d do
+    local e = T.zeros {d}
+    e[j] = 1
+    local column = model.along(b, y, e)
+    for i = 1, d do
+      rows[i][j] = column[i]
+    end
+  end
+  return rows
+end
+
+local function minor(a, row, column)
+  local out = {}
+  for i = 1, #a do
+    if i ~= row then
+      local line = {}
+      for j = 1, #a do
+        if j ~= column then
+          line[#line + 1] = a[i][j]
+        end
+      end
+      out[#out + 1] = line
+    end
+  end
+  return out
+end
+
+local function determinant(a)
+  if #a == 1 then
+    return a[1][1]
+  end
+  local sum
+  for j = 1, #a do
+    local term = a[1][j] * determinant(minor(a, 1, j))
+    sum = sum and (j % 2 == 1 and sum + term or sum - term) or term
+  end
+  return sum
+end
+
+-- a^-1 r by Cramer's rule: for few unknowns, element by element, lanes of march
+-- run it where they could not run a factorisation.
+local function cramer(a, r)
+  local n, x, scale = #a, {}, 1 / determinant(a)
+  for j = 1, n do
+    local replaced = {}
+    for i = 1, n do
+      replaced[i] = table.move(a[i], 1, n, 1, {})
+      replaced[i][j] = r[i]
+    end
+    x[j] = determinant(replaced) * scale
+  end
+  return T.stack(x)
+end
+
+local CRAMER = 4 -- unknowns, at most
+
 -- y - F(y)/F'(y) for F(y) = y - known - k b(y, t).
 local function newton(p, y, known, k, t)
   local function b(v)
@@ -38,7 +100,16 @@ local function newton(p, y, known, k, t)
   if p.dim == 1 then
     return y - residual / (1 - k * model.along(b, y, 0 * y + 1))
   end
-  return y - (T.eye(p.dim) - k * transform.jacobian(b, y)):solve(residual)
+  if p.dim > CRAMER then
+    return y - (T.eye(p.dim) - k * transform.jacobian(b, y)):solve(residual)
+  end
+  local a = jacobian_rows(b, y, p.dim)
+  for i = 1, p.dim do
+    for j = 1, p.dim do
+      a[i][j] = (i == j and 1 or 0) - k * a[i][j]
+    end
+  end
+  return y - cramer(a, residual)
 end
 
 return {
