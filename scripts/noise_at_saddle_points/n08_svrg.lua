@@ -37,6 +37,23 @@ local long, long_se = report.mean((1 + u):log())
 r:within("  the same from the inner loop at T = 40", long, exact, long_se)
 r:ok("every path ends further from the saddle than its landmark", u:min() > 0,
      ("least u = %.2g"):format(u:min()))
+-- The descent itself: 2000 samples, the landmark moved every 100 steps.
+local h = s / 0.05^0.5 * rng:normal{2000}
+h = h - h:mean() - a
+local descent = saddle.sde.from_sgd{h = h, lr = 0.05}:svrg{landmark = 1, every = 100}
+local EPOCHS, few, at = 8, PATHS // 40, {0, 10}
+for k = 1, EPOCHS do at[k + 2] = 100 * k end
+local run = saddle.march(descent.step, descent.start(1.0), 100 * EPOCHS, {lanes = few,
+  noise = descent.noise, seed = 9, observe = {at = at, keep = true}})
+local mean, mean_se = report.mean(run.kept.x[2])
+r:within("SVRG descent: E x after 10 steps is (1 + lr a)^10", mean, 1.05^10, mean_se)
+local marks = run.kept.landmark:abs():log()
+local first, first_se = report.mean(marks[3])
+local rest, rest_se = report.mean((marks[EPOCHS + 2] - marks[3]) / (EPOCHS - 1))
+r:within("SVRG descent: epochs 2 to 8 grow as the first", rest, first,
+         (first_se^2 + rest_se^2)^0.5)
+r:note("SVRG on 2000 samples, lr = 0.05, 100 steps an epoch: ln|x~| grows by %s an epoch",
+       report.pm(rest, rest_se))
 r:claim("with probability 1 the next landmark is further from the saddle",
         ("true of all %d inner loops, at T = 0.02 and at T = 40"):format(n), u:min() > 0)
 r:claim("SVRG escapes no slower than geometrically, at a rate proportional to 2a/s^2 = 0.5",

@@ -35,6 +35,19 @@ for _, v in ipairs{{.3, 1, .1, 0, 1, 12.8752405108}, {.1, 1, .1, 0, 1, 19.621670
   if v[7] then r:check("  P(through R)", e:probability(0), v[7], 1e-10) end
 end
 
+-- ---- survival ----------------------------------------------------------------------
+
+local slow = model(.3, 1, .1)
+local stay = theory(slow, 1)
+local exits = sde.first_exit(slow, {x0 = 0, radius = 1, paths = 5 * PATHS, dt = 0.02, seed = 5})
+for _, v in ipairs{{1, .003496900813}, {2, .04477180973}, {3, .1123564246},
+                   {5, .2528422753}} do
+  local t, want = v[1], v[2]
+  r:check(("P(T <= %d) at a = 0.3, tau = 0.1, R = 1"):format(t), stay:cdf(t, 0), want, 1e-9)
+  local inside = exits:survival(t)
+  r:within("  the same of paths", 1 - inside, want, (want * (1 - want) / (5 * PATHS))^0.5)
+end
+
 -- ---- three regimes -----------------------------------------------------------------
 
 local function asinh(x) return math.log(x + (x * x + 1)^0.5) end
