@@ -21,6 +21,7 @@ typedef struct sl_keys {
   vu k0[ROUNDS], k1[ROUNDS];
 } sl_keys;
 
+/* The keys that a seed gives. (philox.c) */
 void sl_keys_of(uint64_t key, sl_keys *out);
 
 /* Four chains of counters on their way. Low halves of the lanes count; high ones
