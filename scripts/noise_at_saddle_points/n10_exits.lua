@@ -171,6 +171,15 @@ for _, g in ipairs(regimes) do
          or L * (k + 1) / (k - 1) / drift - g.s^2 / drift^2)
 end
 
+-- The text's example has tau = 0; from x_0 it reaches R with probability (x_0/R)^nu.
+local example = sde.gbm{a = 0.5, sigma = 1.2}
+local reach = sde.exit_theory(example, {lower = 1e-30, upper = 5}):probability(0.05)
+relative("tau = 0, a = 0.5, s = 1.2: P(R = 100 x_0 is ever reached)", reach, 0.01^(1 - 1 / 1.44),
+         1e-6)
+local few = sde.first_exit(example, {x0 = 0.05, lower = 1e-12, upper = 5, paths = PATHS,
+                                     dt = 0.5, seed = 6})
+r:within("  the same of paths", few.upper, reach, few.upper_se)
+
 r:claim("x_t makes occasional very large forays; any such might suffice to escape",
   ("s^2 > 2a, R = 100 tau/s: mean exit time %.1f, the foray that escapes takes %s of it; theory "
     .. "%.2f"):format(regimes[3].total, report.pm(regimes[3].length, regimes[3].length_se),
