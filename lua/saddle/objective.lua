@@ -251,10 +251,28 @@ function Objective:second_moment(w, opts)
   return self.fn.second_moment(w, o.centered and true or false)
 end
 
+-- Samples whose numbers are only known when a traced step runs (noise of a
+-- march): value, grad and the call are those of the objective, traced.
+local Traced = {__name = "traced minibatch"}
+Traced.__index = Traced
+
+function Traced:__call(w) return self.f(w) end
+function Traced:value(w) return self.f(w) end
+function Traced:grad(w) return transform().grad(self.f)(w) end
+
+local function traced_minibatch(self, idx)
+  self.dense = self.dense or (self.labels and self.loss.targets(self.labels,
+    self.samples, self.outputs_n, "objective"):to(self.dtype) or self.targets)
+  return setmetatable({f = routes.network_function(self.net, self.loss,
+    self.l2, self.x[{idx}], self.dense[{idx}])}, Traced)
+end
+
 -- The same objective on some of the samples: idx is a table or tensor of
--- integers 1..N. It shares the counters.
+-- integers 1..N. It shares the counters. In a traced step idx may be a noise of
+-- sample numbers.
 function Objective:minibatch(idx)
   needs_data(self, "minibatch")
+  if core.graph.issymbolic(idx) then return traced_minibatch(self, idx) end
   if type(idx) == "table" and #idx > 0 then
     idx = tensor(idx, {dtype = "i64"})
   end

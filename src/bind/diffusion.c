@@ -173,6 +173,17 @@ static int diffusion_laplace(lua_State *L) {
   return 1;
 }
 
+/* count(where, edges, data, lambda) */
+static int diffusion_count(lua_State *L) {
+  sl_err err;
+  sl_int count = 0;
+  sl_exit e = problem(L, 2);
+  double lambda = sl_checknum(L, 4, "lambda");
+  try(L, sl_exit_count(&e, lambda, &count, &err), &err);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
 /* talbot(where, edges, data, t, points, density, at_lower, at_upper, x) */
 static int diffusion_talbot(lua_State *L) {
   sl_err err;
@@ -187,6 +198,21 @@ static int diffusion_talbot(lua_State *L) {
   double *out = push(L, n);
   try(L, sl_exit_talbot(&e, t, points, density, low, up, x, n, out, &err),
       &err);
+  return 1;
+}
+
+/* residue(where, edges, data, lambda, radius, at_lower, at_upper, x) */
+static int diffusion_residue(lua_State *L) {
+  sl_err err;
+  sl_int n;
+  sl_exit e = problem(L, 2);
+  double lambda = sl_checknum(L, 4, "lambda");
+  double radius = sl_checknum(L, 5, "radius");
+  double low = sl_checknum(L, 6, "at_lower");
+  double up = sl_checknum(L, 7, "at_upper");
+  const double *x = doubles(L, 8, -1, &n);
+  double *out = push(L, n);
+  try(L, sl_exit_residue(&e, lambda, radius, low, up, x, n, out, &err), &err);
   return 1;
 }
 
@@ -259,7 +285,8 @@ static const luaL_Reg functions[] = {
   {"build", diffusion_build}, {"green", diffusion_green},
   {"side", diffusion_side}, {"weights", diffusion_weights},
   {"modes", diffusion_modes}, {"laplace", diffusion_laplace},
-  {"talbot", diffusion_talbot}, {"rates", diffusion_rates},
+  {"count", diffusion_count}, {"talbot", diffusion_talbot},
+  {"residue", diffusion_residue}, {"rates", diffusion_rates},
   {"run", diffusion_run}, {"stationary", diffusion_stationary},
   {NULL, NULL},
 };

@@ -104,16 +104,33 @@ sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
                           double at_upper, const double *x, sl_int n,
                           double *out, sl_err *err);
 
+/* How many eigenvalues of sl_exit_modes are below lambda: the zeros inside of
+** the solution for s = -lambda that vanishes at lower (Sturm). Panels as for
+** s = lambda.  errors: SL_ENOMEM */
+sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
+                        sl_err *err);
+
+enum { SL_EXIT_POINTS = 256 };
+
 /* out[n] = P_x(T <= t), or its density in t, t > 0, the sides weighted as in
 ** sl_exit_laplace: the transform inverted on Talbot's contour of `points`
 ** points, which crosses the real axis at 2 points / (5 t). 22 points give 11
 ** digits where the answer is not small; a small one keeps them when the
 ** contour crosses near the s of least F(s) exp(s t). No panel may be longer
 ** than 3 / sqrt(6.4 points / t) in the Lamperti coordinate.
-**   errors: SL_ENOMEM, SL_EINTR    source: Abate & Valko 2004, Int. J. Numer.
-** Meth. Engng 60, 979 */
+**   errors: SL_ENOMEM, SL_EINTR, SL_EARG points not in 1 .. SL_EXIT_POINTS
+** source: Abate & Valko 2004, Int. J. Numer. Meth. Engng
+** 60, 979 */
 sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
                          double at_lower, double at_upper, const double *x,
                          sl_int n, double *out, sl_err *err);
+
+/* out[n] = c where P_x(T > t, sides weighted) has the term c exp(-lambda t),
+** lambda one of sl_exit_modes: minus the residue of the transform over s at
+** -lambda, from a circle of that radius, a quarter of the way to the next
+** eigenvalue or to 0.  errors: SL_ENOMEM, SL_EINTR */
+sl_status sl_exit_residue(const sl_exit *e, double lambda, double radius,
+                          double at_lower, double at_upper, const double *x,
+                          sl_int n, double *out, sl_err *err);
 
 #endif

@@ -252,13 +252,41 @@ static sl_status reserve(space *s, const sl_exit *e, sl_int n, sl_int count,
 sl_status sl_exit_laplace(const sl_exit *e, double s, double at_lower,
                           double at_upper, const double *x, sl_int n,
                           double *out, sl_err *err) {
-  space m;
+  space m = {0};
   SL_TRY(reserve(&m, e, n, 1, 1, err));
   job j = {e, m.panels, at_lower, at_upper, x, m.where, n};
   locate(e, x, n, m.where);
   transform(&j, s, m.work, m.values);
   for (sl_int i = 0; i < n; i++) {
     out[i] = creal(m.values[i]);
+  }
+  sl_free(m.block);
+  return SL_OK;
+}
+
+/* Changes of sign along the nodes of a panel; *last: the sign so far. */
+static sl_int sign_changes(const pair *p, state a, double *last) {
+  sl_int count = 0;
+  for (int i = 1; i < N; i++) {
+    double w = creal(times(p->w[i][0], a.w) + times(p->w[i][1], a.slope));
+    count += w * *last < 0;
+    *last = w != 0 ? copysign(1, w) : *last;
+  }
+  return count;
+}
+
+sl_status sl_exit_count(const sl_exit *e, double lambda, sl_int *count,
+                        sl_err *err) {
+  space m = {0};
+  SL_TRY(reserve(&m, e, 0, 0, 1, err));
+  state at = {0, 1, 0};
+  double last = 1;
+  pair *solved = (pair *)(void *)m.work;
+  *count = 0;
+  for (sl_int p = 0; p < e->panels; p++) {
+    solve_panel(&m.panels[p], -lambda, solved);
+    *count += sign_changes(solved, at, &last);
+    at = forward(at, solved);
   }
   sl_free(m.block);
   return SL_OK;
@@ -288,33 +316,66 @@ static int points_used(int points) {
   return k;
 }
 
-sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
-                         double at_lower, double at_upper, const double *x,
-                         sl_int n, double *out, sl_err *err) {
-  space m;
-  int count = points_used(points), threads = sl_threads();
-  SL_TRY(reserve(&m, e, n, count, threads, err));
+/* out = sum over points of the real part of weight times transform. */
+typedef struct route {
+  int count;
+  cplx s[SL_EXIT_POINTS], weight[SL_EXIT_POINTS];
+} route;
+
+static sl_status integrate(const sl_exit *e, const route *path, double at_lower,
+                           double at_upper, const double *x, sl_int n,
+                           double *out, sl_err *err) {
+  space m = {0};
+  int threads = sl_threads();
+  SL_TRY(reserve(&m, e, n, path->count, threads, err));
   job j = {e, m.panels, at_lower, at_upper, x, m.where, n};
   locate(e, x, n, m.where);
 #pragma omp parallel for num_threads(threads)
-  for (int k = 0; k < count; k++) {
-    cplx s, weight;
+  for (int k = 0; k < path->count; k++) {
     if (!sl_interrupted()) {
-      contour(k, points, &s, &weight);
-      transform(&j, s / t, m.work + omp_get_thread_num() * work_bytes(e),
+      transform(&j, path->s[k], m.work + omp_get_thread_num() * work_bytes(e),
                 m.values + k * n);
     }
   }
   sl_status status = sl_poll(err, "exit_theory");
   memset(out, 0, (size_t)n * sizeof(double));
-  for (int k = 0; k < count && status == SL_OK; k++) {
-    cplx s, weight;
-    contour(k, points, &s, &weight);
-    weight = density ? weight / t : weight / s;
+  for (int k = 0; k < path->count && status == SL_OK; k++) {
     for (sl_int i = 0; i < n; i++) {
-      out[i] += creal(times(weight, m.values[k * n + i]));
+      out[i] += creal(times(path->weight[k], m.values[k * n + i]));
     }
   }
   sl_free(m.block);
   return status;
+}
+
+sl_status sl_exit_talbot(const sl_exit *e, double t, int points, bool density,
+                         double at_lower, double at_upper, const double *x,
+                         sl_int n, double *out, sl_err *err) {
+  if (points < 1 || points > SL_EXIT_POINTS) {
+    return sl_fail(err, SL_EARG, "points: expected 1 .. %d, got %d",
+                   SL_EXIT_POINTS, points);
+  }
+  route path = {.count = points_used(points)};
+  for (int k = 0; k < path.count; k++) {
+    cplx s, weight;
+    contour(k, points, &s, &weight);
+    path.s[k] = s / t;
+    path.weight[k] = density ? weight / t : weight / s;
+  }
+  return integrate(e, &path, at_lower, at_upper, x, n, out, err);
+}
+
+enum { CIRCLE = 12 }; /* points of its upper half: errors 4^-24 */
+
+sl_status sl_exit_residue(const sl_exit *e, double lambda, double radius,
+                          double at_lower, double at_upper, const double *x,
+                          sl_int n, double *out, sl_err *err) {
+  route path = {.count = CIRCLE};
+  for (int k = 0; k < CIRCLE; k++) {
+    double theta = M_PI * (k + 0.5) / CIRCLE;
+    cplx step = number(radius * cos(theta), radius * sin(theta));
+    path.s[k] = step - lambda;
+    path.weight[k] = -step / path.s[k] / CIRCLE;
+  }
+  return integrate(e, &path, at_lower, at_upper, x, n, out, err);
 }

@@ -44,7 +44,7 @@ local function trim(line)
   return (line:gsub("%s+$", ""):gsub("^%s+", ""):gsub("[ ]+", " "))
 end
 
-for _, name in ipairs {"docs/manual.md", "docs/manual_exit_part.md"} do
+for _, name in ipairs {"docs/manual.md", "docs/noise.md"} do
   t.test(name .. ": the blocks print what they say", function()
     local code, expected = blocks(read(name))
     local printed = run(code, name)

@@ -177,6 +177,16 @@ t.test("Ornstein-Uhlenbeck in closed form, off the centre", function()
   close(c.mean(0), c.large, 1e-6) -- next term: tau^2 / (4 a^2 R^2)
 end)
 
+t.test("the law of saddle.law for the same exits", function()
+  local law = saddle.law.ou_exit {a = -0.5, tau = 1, radius = 2, x0 = 0.3}
+  local e = exit(ou(-0.5, 1), {radius = 2})
+  for _, time in ipairs {0.3, 1, 5, 40} do
+    close(e:cdf(time, 0.3), law:cdf(time), 1e-9)
+    close(e:survival(time, 0.3), law:sf(time), 1e-9)
+    close(e:density(time, 0.3), law:pdf(time), 1e-9)
+  end
+end)
+
 t.test("the saddle model where it has a formula", function()
   for _, a in ipairs {1, 0.5, 0, -0.5} do -- nu = -1, 0, 1, 2
     local c = closed.saddle {a = a, sigma = 1, tau = 0.1}
@@ -326,6 +336,50 @@ t.test("very short and very long times, starts at the ends", function()
   -- distance one standard deviation: erfc(1 / sqrt 2); the other is out of reach
   close(b:cdf(1e-4, 0.99), T {math.sqrt(0.5)}:erfc()[1], 1e-10)
   t.eq(b:cdf(1e-4, 0.99, "lower"), 0)
+end)
+
+t.test("the last survivors of a repelling point", function()
+  -- a = 1, R / tau = 10: m ranges over e^100. The first mode is
+  -- exp(-a x^2 / tau^2); its coefficient tends to 2 R / (tau sqrt pi)
+  local e = exit(ou(1, 0.1), {radius = 1})
+  local want = 2 * 10 / math.sqrt(math.pi)
+  close(e:survival(20, 0) / math.exp(-20), want, 1e-2)
+  close(e:survival(40, 0) / e:survival(30, 0), math.exp(-10), 1e-8)
+  close(e:survival(30, 0.1, "upper") + e:survival(30, 0.1, "lower"),
+    e:survival(30, 0.1), 1e-11)
+  -- both ways agree where both work, at the crossing of 1e-3
+  local m = model(function(x) return -0.5 * x end, function() return 1 end)
+  local b = exit(m, {radius = 2})
+  local core = require "saddle.core"
+  local l = b:eigenvalues(2)
+  local c = core.diffusion.residue("c", b.panels.edge, b.data, l[1],
+    (l[2] - l[1]) / 40, 1, 1, T {0.3})[1]
+  close(b:survival(200, 0.3), c * math.exp(-200 * l[1]), 1e-10)
+end)
+
+t.test("eigenvalues that lie ten decades apart", function()
+  local well = exit(model(function(x) return x - x ^ 3 end, function()
+    return 0.2
+  end), {lower = -1.6, upper = 1.5})
+  local lambda = well:eigenvalues(6)
+  -- -s^2/2 d^2/dx^2 + b^2/(2 s^2) + b'/2 by Chebyshev collocation with 160
+  -- points in numpy: its absolute error is 1e-13 of its norm
+  for i, want in ipairs {false, false, 0.9285947634039, 1.587317118382,
+                         1.674572996634, 1.816766356043} do
+    if want then close(lambda[i], want, 1e-12) end
+  end
+  close(lambda[1], 1.16145e-8, 1e-5)
+  close(lambda[2], 1.6349983e-6, 5e-8)
+  -- Sturm's count against Lanczos where both work
+  local core = require "saddle.core"
+  local e = exit(sde.ou {a = -0.5, tau = 1}, {radius = 2})
+  local l = e:eigenvalues(3)
+  for i = 1, 3 do
+    for _, share in ipairs {1 - 1e-9, 1 + 1e-9} do
+      t.eq(core.diffusion.count("count", e.panels.edge, e.data, l[i] * share),
+        share < 1 and i - 1 or i)
+    end
+  end
 end)
 
 -- ---- arguments ------------------------------------------------------------------

@@ -134,6 +134,17 @@ t.test("its distribution is that of 3.2 when the ends are far", function()
   end
 end)
 
+t.test("laws: the model's own, as stationary law and as start", function()
+  local m = scalar(-0.5, 1, 1, 0.5)
+  local law = m:stationary()
+  local d = solve(m, {lower = -1e4, upper = 1e4, points = 4000,
+    stationary = true})
+  t.near(d:cdf(), law:cdf(d.face), 1e-6) -- O(dx^2), dx = 0.005
+  local r = solve(m, {lower = -1e3, upper = 1e3, points = 1000, initial = law,
+    t = 1})
+  t.near(r:cdf(), law:cdf(r.face), 1e-5)
+end)
+
 t.test("the stationary law stays, and others come to it", function()
   local m = scalar(-0.5, 1, 1, 0.5)
   local o = {lower = -6, upper = 8, points = 200}
@@ -292,7 +303,9 @@ t.test("an interrupt keeps what there is", function()
   local r = solve(m, {lower = -1, upper = 1, x0 = 0, times = {0.01, 1},
     dt = 1e-3})
   t.eq(r.status, "interrupted")
-  t.eq(r.times, {0.01})
+  t.eq(#r.times, 2) -- the one asked for, and where it stopped
+  t.eq(r.times[1], 0.01)
+  t.ok(r.times[2] > 0.01 and r.times[2] < 0.1)
   t.near(r.mass, 1, 1e-13)
   t.ok(not core.system.interrupted())
 end)

@@ -265,6 +265,41 @@ t.test("minibatch descent on samples, by index, as it would be by hand",
     t.ok(run.state:allclose(x, {rtol = 1e-13, atol = 1e-13}))
   end)
 
+t.test("minibatch descent and SVRG on a network, as they would be by hand",
+  function()
+    local nn = saddle.nn
+    local net = nn.mlp{3, 4, 2, activation = "tanh"}
+    local rng = saddle.random.new(7)
+    local obj = nn.objective(net, {x = rng:normal{30, 3},
+      y = rng:integer({30}, 1, 2)}, "cross_entropy", {l2 = 1e-3})
+    local w0 = net:init(rng)
+    local noise = {i = {"index", n = 30, size = 5}}
+    local numbers = march(function(_, n) return n.i:to("f64") end,
+      T.zeros{4, 5}, 12, {seed = 2, noise = noise,
+      observe = {every = 1, keep = true}}).kept
+    local plain = march(function(w, n)
+      return w - 0.1 * obj:minibatch(n.i):grad(w)
+    end, w0, 12, {lanes = 4, seed = 2, noise = noise})
+    local svrg = march(function(s, n, made)
+      local part, fresh = obj:minibatch(n.i), (made % 5):eq(0)
+      local mark = T.where(fresh, s.w, s.mark)
+      local full = T.where(fresh, saddle.grad(function(v) return obj(v) end)(s.w),
+        s.full)
+      return {w = s.w - 0.1 * (part:grad(s.w) - part:grad(mark) + full),
+              mark = mark, full = full}
+    end, {w = w0, mark = w0, full = obj:grad(w0)}, 12, {lanes = 4, seed = 2,
+      noise = noise})
+    local w, v, mark, full = w0, w0, nil, nil
+    for k = 1, 12 do
+      local part = obj:minibatch(numbers[{k + 1, 3, ":"}]:to("i64"))
+      w = w - 0.1 * part:grad(w)
+      if (k - 1) % 5 == 0 then mark, full = v, obj:grad(v) end
+      v = v - 0.1 * (part:grad(v) - part:grad(mark) + full)
+    end
+    t.ok(plain.state[3]:allclose(w, {rtol = 1e-12, atol = 1e-13}))
+    t.ok(svrg.state.w[3]:allclose(v, {rtol = 1e-12, atol = 1e-13}))
+  end)
+
 t.test("lanes that are not finite are counted, left out, and replayed",
   function()
     local run = march(function(x, n)

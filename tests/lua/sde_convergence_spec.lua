@@ -106,9 +106,11 @@ end)
 t.test("Milstein needs the true area where noises do not commute", function()
   local naive = scheme.with("milstein", {name = "naive", strong = 0.5,
     setup = function() end})
-  local r = measure {model = two, scheme = naive, steps = from_32}
+  local r = measure {model = two, scheme = naive, x0 = 0.4,
+    steps = from_8}
   check(r, 0.5, "half product")
-  r = measure {model = two, scheme = "milstein", steps = from_32}
+  r = measure {model = two, scheme = "milstein", x0 = 0.4,
+    steps = from_8}
   check(r, 1, "true area")
 end)
 
@@ -125,9 +127,9 @@ t.test("the splitting trap", function()
         return flow * (x + kick) + kick - correction * p.rho * p.sigma * p.tau * h
       end}
   end
-  local r = measure {model = two, scheme = row(0.5), steps = from_32}
+  local r = measure {model = two, scheme = row(0.5), steps = from_8}
   check(r, 0.5, "corrected")
-  r = measure {model = two, scheme = row(0), steps = from_32}
+  r = measure {model = two, scheme = row(0), steps = from_8}
   t.ok(r.slope < 0.1 and r.errors[5] > 0.05)
 end)
 

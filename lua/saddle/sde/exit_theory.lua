@@ -366,6 +366,29 @@ function Exit:cdf(t, x0, side)
   end)
 end
 
+-- The last of a decay, where the expansion above is not to be trusted: the same
+-- sum with coefficients that are residues of the Laplace transform. nil when
+-- more modes matter than TAIL.
+local TAIL = 8
+
+local function residues(self, t, side, xs)
+  local lambda = self:eigenvalues(TAIL)
+  if (lambda[TAIL] - lambda[1]) * t < DEAD then return nil end
+  local sum = xs * 0
+  for i = 1, TAIL - 1 do
+    if (lambda[i] - lambda[1]) * t < DEAD then
+      local gap = math.min(lambda[i] - (i > 1 and lambda[i - 1] or 0),
+                           lambda[i + 1] - lambda[i])
+      local fine = resolved(self, 2 * math.sqrt(2 * lambda[i + 1]))
+      local c = D.residue(WHERE, fine.edge, fine.data, lambda[i], gap / 4,
+                          side ~= "upper" and 1 or 0,
+                          side ~= "lower" and 1 or 0, xs)
+      sum = sum + c * math.exp(-lambda[i] * t)
+    end
+  end
+  return sum
+end
+
 -- survival(t, x0): P(T > t); with a side, P(T > t, and out through that side).
 function Exit:survival(t, x0, side)
   check_side(side, "survival")
@@ -377,7 +400,11 @@ function Exit:survival(t, x0, side)
       end)
     end
     local total = side and self:probability(xs, side) or 1
-    return total - self:cdf(at_t, xs, side)
+    local left = total - self:cdf(at_t, xs, side)
+    if at_t > 0 and not (left / total):gt(1e-3):all() then
+      left = residues(self, at_t, side, xs) or left
+    end
+    return left
   end)
 end
 
@@ -412,6 +439,23 @@ function Exit:laplace(s, x0, side)
                         side ~= "lower" and 1 or 0, xs))
 end
 
+-- Eigenvalue k between low and high, by halving with Sturm's count: for those
+-- that Lanczos loses in rounding beside a tiny first one.
+local function by_count(self, k, low)
+  local function below(lambda)
+    local fine = resolved(self, 2 * math.sqrt(2 * lambda))
+    return D.count(WHERE, fine.edge, fine.data, lambda)
+  end
+  local high = math.max(2 * low, (k * math.pi / self.length) ^ 2 / 2)
+  while below(high) < k do low, high = high, 2 * high end
+  while high - low > 4e-15 * high do
+    local mid = low < high / 4 and math.sqrt(low * high) or (low + high) / 2
+    if mid <= low or mid >= high then break end
+    if below(mid) < k then low = mid else high = mid end
+  end
+  return (low + high) / 2
+end
+
 -- eigenvalues(k): the k smallest rates of decay, P(T > t) ~ exp(-lambda_1 t).
 function Exit:eigenvalues(k)
   local n = math.tointeger(k or 1)
@@ -420,12 +464,13 @@ function Exit:eigenvalues(k)
       :format(WHERE, opt.show(k)))
   end
   local m = modes(self, n)
-  if m.found < n then
-    core.fail(("%s: eigenvalues: k: expected at most %d, the others are more " ..
-      "than 1e7 times the first and lost in rounding, got %d")
-      :format(WHERE, m.found, n))
+  local lambda = m.lambda:copy()
+  for i = m.found + 1, n do
+    lambda[i] = nodes(self, "eigenvalue " .. i, function()
+      return by_count(self, i, lambda[i - 1])
+    end)
   end
-  return m.lambda:copy()
+  return lambda
 end
 
 opt.class(Exit, "exit theory")

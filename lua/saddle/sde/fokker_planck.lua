@@ -223,6 +223,7 @@ local function go(s, t, h, steps, method, tick)
     if system.interrupted(true) then return false end
     if not good then error(message, 0) end
     done = done + k
+    s.now = t + done * h
     tick()
   end
   return true
@@ -250,7 +251,7 @@ local function loop(s, o, list)
     end) then
       return "interrupted"
     end
-    t = to
+    t, s.now = to, to
     snapshot(s, t)
   end
   return "done"
@@ -273,7 +274,7 @@ local function evolve(grid, c, o, ends)
   if o.dt == nil then o.dt = last > 0 and last / 500 or 1 end
   if not finite(o.dt) or o.dt <= 0 then bad("dt", "a number > 0", o.dt) end
   opt.choice(o.method, METHODS, WHERE .. ": method")
-  local s = {grid = grid, c = c, ends = ends, steps = 0, at = {}, path = {},
+  local s = {grid = grid, c = c, ends = ends, steps = 0, now = 0.0, at = {}, path = {},
              mass = {}, low = {}, high = {}, flux_low = {}, flux_high = {},
              periodic = ends[1] == "periodic", rough = o.smooth,
              moving = moves(c, grid.x, last)}
@@ -281,7 +282,7 @@ local function evolve(grid, c, o, ends)
   s.total = s.m:sum() + s.out[1] + s.out[2]
   rates(s, 0)
   local status = system.guard(loop, s, o, list)
-  if #s.at == 0 then snapshot(s, 0.0) end
+  if #s.at == 0 or s.now > s.at[#s.at] then snapshot(s, s.now) end
   return result(grid, s, status)
 end
 
