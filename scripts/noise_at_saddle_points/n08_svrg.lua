@@ -81,7 +81,8 @@ r:check("E ln(1 + Y) by another quadrature", svrg_rate(ratio), exact, 1e-9)
 r:claim("at a rate proportional to 2a/s^2, which is 0.5 at a = 1, s = 2",
   ("E ln(1 + Y) is %.1f, %.1f, %.1f, %.1f, %.1f times 2a/s^2 at 2a/s^2 = 0.01, 0.1, 0.3, 0.5, "
     .. "0.9: roughly so in the middle, without bound towards 0 and 1"):format(
-  svrg_rate(0.01) / 0.01, svrg_rate(0.1) / 0.1, svrg_rate(0.3) / 0.3, exact / 0.5, svrg_rate(0.9) / 0.9),
+  svrg_rate(0.01) / 0.01, svrg_rate(0.1) / 0.1, svrg_rate(0.3) / 0.3, exact / 0.5,
+  svrg_rate(0.9) / 0.9),
   math.abs(svrg_rate(0.01) / 0.01 - svrg_rate(0.9) / 0.9) < 0.1)
 r:erratum("the mean E x_T = e^{aT} x~ of an epoch has no limit in T, since 2a > 0 makes E Y "
   .. "infinite: the growth of ln x~ has to be asked for")
