@@ -10,6 +10,7 @@ local progress = require "saddle.progress"
 local static = require "saddle.static"
 local tree = require "saddle.tree"
 local noises = require "saddle.march.noise"
+local model = require "saddle.sde.model"
 local stepping = require "saddle.sde.stepping"
 
 local G, T, system, none = core.graph, core.tensor, core.system, opt.none
@@ -58,17 +59,12 @@ local function frozen(p, of, h)
   local m = p.model
   return {exact = false, look = function(y, z, t)
     local x = p.from(y)
-    local before, after = of(x, t), of(p.from(z), t)
-    local g = p.columns(x, t)
+    local before, after = of(x, t), of(p.from(z), t + h)
     local v = 0.0
-    for k = 1, p.noises do
-      local column = g[k]
+    for _, column in ipairs(p.columns(x, t)) do
       local slope = column
       if m.dim > 1 or of ~= M.itself then
-        slope = core.graph and require("saddle.transform").jvp(function(u)
-          return of(u, t)
-        end, x, column)
-        slope = type(slope) == "table" and slope[#slope] or slope
+        slope = model.along(function(u) return of(u, t) end, x, column)
       end
       v = v + slope * slope
     end
