@@ -9,6 +9,7 @@ local tree = require "saddle.tree"
 local static = require "saddle.static"
 local progress = require "saddle.progress"
 local noises = require "saddle.march.noise"
+local trace = require "saddle.march.trace"
 local observing = require "saddle.march.observe"
 local checkpoint = require "saddle.march.checkpoint"
 local file = require "saddle.file"
@@ -64,101 +65,6 @@ local function state_leaves(leaves, lanes, where)
     fail("%s: the state: expected at least one lane", where)
   end
   return size
-end
-
--- ---- tracing ------------------------------------------------------------------
-
-local function clock_of(made, o)
-  return o.dt and (o.t0 == 0 and made * o.dt or o.t0 + made * o.dt) or made
-end
-
--- The trace of a step for one lane: inputs are the state's leaves, the clock,
--- and the base draws.
-local function trace_step(step, leaves, stree, o, where)
-  local inputs = table.move(leaves, 1, #leaves, 1, {})
-  local n = #leaves
-  inputs[n + 1] = 0.0
-  for i, draw in ipairs(o.draws) do inputs[n + 1 + i] = noises.sample(draw) end
-  return static.twice(step, where, inputs, function(tr, leaf, i)
-    return (i <= n and G.lane or G.like)(tr, leaf)
-  end, function(x)
-    local values = table.move(x, n + 2, #x, 1, {})
-    return unflatten(stree, x), noises.give(o.noises, values),
-      clock_of(x[n + 1], o)
-  end)
-end
-
-local function check_types(t, stree, where)
-  if not tree.same(t.ytree, stree) or t.many then
-    fail("%s: the step must return a state of the structure it was given",
-      where)
-  end
-  for i, y in ipairs(t.y) do
-    local got, want = G.type(y), G.type(t.x[i])
-    if got ~= want then
-      fail("%s: the step must return the types it was given: leaf %d is %s, " ..
-        "it returns %s", where, i, want, got)
-    end
-  end
-end
-
--- The step for all lanes at once, as a program.
-local function wide_machine(t, leaves, lanes, o)
-  local n, wide, narrow = #leaves, {}, {}
-  for i, leaf in ipairs(leaves) do
-    narrow[i], wide[i] = t.x[i], G.like(t.tr, leaf)
-  end
-  for i, draw in ipairs(o.draws) do
-    local one = noises.sample(draw)
-    one = type(one) == "number" and tensor(one) or one
-    narrow[n + i] = t.x[n + 1 + i]
-    local shape = one.shape
-    wide[n + i] = G.like(t.tr, one:reshape(1, table.unpack(shape))
-      :broadcast_to(lanes, table.unpack(shape)))
-  end
-  local y = G.batch(t.tr, lanes, narrow, wide, t.y)
-  local first = n + 1 + #o.draws -- unbound narrow inputs stand before
-  return core.march.machine(t.tr, y, {nstate = n, clock = n + 1, wide = true,
-    first_state = first + 1, first_noise = first + n + 1, noise = o.draws})
-end
-
-local function step_machine(t, leaves, lanes, o)
-  return core.march.machine(t.tr, t.y, {nstate = #leaves, clock = #leaves + 1,
-    first_noise = #leaves + 2, noise = o.draws}) or
-    wide_machine(t, leaves, lanes, o)
-end
-
--- A machine for the values observed, with their structure and sizes.
-function M.watch_machine(of, leaves, stree, o, where)
-  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
-  inputs[n + 1] = 0.0
-  local function values(state, t)
-    local list, structure = flatten(state, where)
-    if of then list, structure = flatten(of(state, t), where .. ": of") end
-    for i, v in ipairs(list) do
-      local _, _, dtype = G.type(v)
-      if G.issymbolic(v) and dtype ~= "f64" then list[i] = v:to("f64") end
-    end
-    return unflatten(structure, list)
-  end
-  local t = static.twice(values, where .. ": of", inputs,
-    function(tr, leaf, i) return (i <= n and G.lane or G.like)(tr, leaf) end,
-    function(x) return unflatten(stree, x), clock_of(x[n + 1], o) end)
-  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
-                                                 watch = true})
-  if not machine then
-    fail("%s: 'of' must be made of element-wise operations, sums and small " ..
-      "products of the state", where)
-  end
-  local shapes, size = {}, 0
-  for i, y in ipairs(t.y) do
-    local _, shape = G.type(y)
-    shapes[i] = shape
-    local count = 1
-    for _, s in ipairs(shape) do count = count * s end
-    size = size + count
-  end
-  return machine, {tree = t.ytree, shapes = shapes, size = size}
 end
 
 -- ---- segments -----------------------------------------------------------------
@@ -267,13 +173,13 @@ end
 
 local function finish(self)
   self.state = unflatten(self.stree, self.leaves)
-  self.t = clock_of(self.steps, self.o)
+  self.t = trace.time(self.steps, self.o)
   local o = self.observe
   if o then
     self.times, self.at = {}, {}
     for i = 1, self.next_seen - 1 do
       self.at[i] = o.times[i]
-      self.times[i] = clock_of(o.times[i], self.o)
+      self.times[i] = trace.time(o.times[i], self.o)
     end
     if #self.at > 0 then
       self.kept = o.keep and kept_values(self) or nil
@@ -288,13 +194,14 @@ local function finish(self)
 end
 
 -- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
-function Run:bad_lanes(most)
+function M.bad_lanes(self, most)
   local list, mask = {}, self.bad_mask:nonzero()
   for i = 1, math.min(mask.shape[1], most or 100) do
     list[i] = mask[i]
   end
   return list
 end
+Run.bad_lanes = M.bad_lanes
 
 -- replay(lane): the states of one lane after 0, 1, ... steps, [steps + 1 x ...],
 -- and the number of the first step that gave something not finite, or nil.
@@ -307,9 +214,9 @@ function Run:replay(lane)
   for i, leaf in ipairs(self.start) do
     leaves[i] = leaf[{n .. ":" .. n}]:contiguous()
   end
-  local machine = self.narrow or step_machine(
-    trace_step(self.step, leaves, self.stree, self.o, "replay"), leaves, 1,
-    self.o)
+  local machine = self.narrow or trace.wide(
+    trace.lane(self.step, leaves, self.stree, self.o, "replay"), leaves, 1,
+    self.o.draws)
   local out = machine:run{states = leaves, lanes = 1, seed = self.seed,
     steps = self.steps - self.from, first = self.from, every = 1,
     first_lane = self.first_lane + n - 1}
@@ -459,16 +366,15 @@ end
 -- Makes the machines of a run that goes on to step `last`.
 function M.prepare(self, last, where)
   local o = self.o
-  local t = trace_step(self.step, self.leaves, self.stree, o, where)
-  check_types(t, self.stree, where)
+  local t = trace.lane(self.step, self.leaves, self.stree, o, where)
+  trace.check_state(t, self.stree, where)
   if G.symbolic(t.tr) then
     fail("%s: the step refers to a symbolic tensor of an outer function: " ..
       "inside a traced function write the loop in Lua", where)
   end
-  self.narrow = core.march.machine(t.tr, t.y, {nstate = #self.leaves,
-    clock = #self.leaves + 1, first_noise = #self.leaves + 2,
-    noise = o.draws})
-  self.machine = self.narrow or wide_machine(t, self.leaves, self.lanes, o)
+  self.narrow = trace.narrow(t, #self.leaves, o.draws)
+  self.machine = self.narrow or
+    trace.wide(t, self.leaves, self.lanes, o.draws)
   self.segment = self.narrow and segment_steps(self.narrow, self.lanes) or 100
   M.observe(self, last, where)
 end
@@ -479,8 +385,8 @@ function M.observe(self, last, where)
   local o = observing.read(self.o.observe, self.steps, last, where)
   self.observe = o
   if o == nil then return end
-  self.watch, self.values = M.watch_machine(o.of, self.leaves, self.stree,
-    self.o, where .. ": observe")
+  self.watch, self.values = trace.watch(o.of, self.leaves, self.stree, self.o,
+    where .. ": observe")
   observing.set_values(o, self.values.size)
   local before = self.seen_at
   self.next_seen = #before + 1

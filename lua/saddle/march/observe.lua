@@ -258,8 +258,9 @@ function M.add(seen, out, o)
   end
 end
 
-function M.joined(list)
-  return #list == 1 and list[1] or tensor.concat(list, 1)
+-- The tensors of a list one after the other along an axis (1).
+function M.joined(list, axis)
+  return #list == 1 and list[1] or tensor.concat(list, axis or 1)
 end
 
 return M

@@ -5,11 +5,10 @@
 -- make room for the next ones.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
-local march = require "saddle.march"
-local progress = require "saddle.progress"
-local static = require "saddle.static"
 local tree = require "saddle.tree"
+local chunks = require "saddle.march.chunks"
 local noises = require "saddle.march.noise"
+local trace = require "saddle.march.trace"
 local model = require "saddle.sde.model"
 local stepping = require "saddle.sde.stepping"
 
@@ -120,22 +119,13 @@ end
 
 local function machine_of(p, b, o, y0, draws, list, where)
   local leaves, stree = tree.flatten(y0, where)
-  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
-  inputs[n + 1] = 0.0
-  for i, draw in ipairs(draws) do inputs[n + 1 + i] = noises.sample(draw) end
   local function step(y, noise, t)
     local z = p.step(y, t, o.dt, stepping.increments(p, noise))
     local before, after, v = b.look(y, z, t)
     return z, before, after, o.bridge and v or 0.0
   end
-  local t = static.twice(step, where, inputs, function(tr, leaf, i)
-    return (i <= n and G.lane or G.like)(tr, leaf)
-  end, function(x)
-    local values = table.move(x, n + 2, #x, 1, {})
-    local clock = x[n + 1] * o.dt
-    return tree.unflatten(stree, x), noises.give(list, values),
-      o.t0 == 0 and clock or o.t0 + clock
-  end)
+  local t = trace.lane(step, leaves, stree,
+    {dt = o.dt, t0 = o.t0, draws = draws, noises = list}, where)
   for i = #t.y - 2, #t.y do
     local text, shape = G.type(t.y[i])
     if #shape > 0 then
@@ -143,8 +133,7 @@ local function machine_of(p, b, o, y0, draws, list, where)
         text)
     end
   end
-  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
-    first_noise = n + 2, noise = draws, aged = true})
+  local machine = trace.narrow(t, #leaves, draws, "aged")
   if not machine then
     fail("%s: the step is too large to be run lane by lane", where)
   end
@@ -210,39 +199,7 @@ end
 
 -- ---- the run ------------------------------------------------------------------
 
-local CHUNKS, LEAST = 32, 2048 -- parts of a run between looks at the bar
-
-local function run_chunks(self, job, leaves, seen, bar)
-  local lanes = self.paths
-  local chunk = math.max(LEAST, (lanes + CHUNKS - 1) // CHUNKS)
-  for first = 0, lanes - 1, chunk do
-    local n = math.min(chunk, lanes - first)
-    job.states = {}
-    for i, leaf in ipairs(leaves) do
-      job.states[i] = leaf[{first + 1 .. ":" .. first + n}]:contiguous()
-    end
-    job.lanes, job.first_lane = n, self.first_path + first
-    local out, stopped = self.machine:exits(job)
-    if stopped or system.interrupted() then
-      system.interrupted(true)
-      self.status = "interrupted"
-      return
-    end
-    seen[#seen + 1] = out
-    bar:step(first + n)
-  end
-end
-
-local function run_all(self, job, leaves, seen, label)
-  local bar <close> = progress.new(self.paths, label)
-  run_chunks(self, job, leaves, seen, bar)
-end
-
-local function joined(seen, pick)
-  local list = {}
-  for i, out in ipairs(seen) do list[i] = pick(out) end
-  return #list == 1 and list[1] or T.concat(list, 1)
-end
+local LEAST = 2048 -- paths of a chunk
 
 --- first_exit(model, options) -> exits. x0 (a number, [d], or one for each path);
 --- radius, or lower and upper; of = function(x, t): the number that must stay
@@ -279,23 +236,22 @@ function M.first_exit(m, opts)
   local seed = o.seed == nil and system.seed() or
     stepping.integer(o.seed, "seed", math.mininteger, where)
   local self = setmetatable({model = m, scheme = p.name, exact = b.exact,
-    machine = machine, paths = paths, dt = o.dt, t_max = steps * o.dt,
+    dt = o.dt, t_max = steps * o.dt,
     first_path = stepping.integer(o.first_path, "first_path", 0, where),
-    lower = low, upper_bound = high, seed = seed, status = "done"}, Exits)
+    lower = low, upper_bound = high, seed = seed}, Exits)
   local job = {steps = steps, seed = seed, block = o.block,
     low = b.low, high = b.high, low_end = b.low_end, high_end = b.high_end,
     rate = b.rate}
-  local seen = {}
-  system.guard(run_all, self, job, leaves, seen, o.progress and "first exits")
-  if #seen == 0 then core.fail(where .. ": interrupted!") end
-  self.time = joined(seen, function(s) return s.time end) * o.dt
-  self.side = joined(seen, function(s) return s.side end)
+  local parts
+  parts, self.status = chunks.run(function()
+    local out, stopped = machine:exits(job)
+    return not stopped and out or nil
+  end, job, leaves, {lanes = paths, first_lane = self.first_path, least = LEAST,
+    label = o.progress and "first exits"}, where)
+  self.time = chunks.field(parts, function(part) return part.time end) * o.dt
+  self.side = chunks.field(parts, function(part) return part.side end)
   self.paths = self.time.shape[1]
-  local states = {}
-  for i = 1, #leaves do
-    states[i] = joined(seen, function(s) return s.states[i] end)
-  end
-  self.x = p.from_all(tree.unflatten(stree, states))
+  self.x = p.from_all(tree.unflatten(stree, chunks.states(parts)))
   return summary(self)
 end
 
