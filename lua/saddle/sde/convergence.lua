@@ -29,12 +29,7 @@ local defaults = {
 -- ---- options ------------------------------------------------------------------
 
 local function count(v, what)
-  local n = math.tointeger(v)
-  if n == nil or n < 1 then
-    fail(("convergence: %s: expected an integer >= 1, got %s"):format(what,
-      opt.show(v)))
-  end
-  return n
+  return opt.integer(v, what, 1, "convergence")
 end
 
 local function check_steps(list)
@@ -69,10 +64,7 @@ local function options(spec)
   if o.model == nil then
     fail("convergence: model is missing")
   end
-  if type(o.t) ~= "number" or not (o.t > 0 and o.t < math.huge) then
-    fail(("convergence: t: expected a number > 0, got %s"):format(
-      opt.show(o.t)))
-  end
+  opt.positive(o.t, "t", "convergence")
   o.steps, o.paths = check_steps(o.steps), count(o.paths, "paths")
   o.paths = math.max(o.paths, GROUPS)
   if o.exact == nil and o.reference == nil then

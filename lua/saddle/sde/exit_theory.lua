@@ -21,27 +21,16 @@ function Exit:__tostring()
 end
 
 -- ---- arguments --------------------------------------------------------------
-local function number(v, name)
-  if type(v) ~= "number" or v ~= v or v == math.huge or v == -math.huge then
-    core.fail(("%s: %s: expected a finite number, got %s")
-      :format(WHERE, name, opt.show(v)))
-  end
-  return v + 0.0
-end
-
 local function interval(o)
   if o.radius ~= nil then
     if o.lower ~= nil or o.upper ~= nil then
       core.fail(WHERE .. ": expected lower and upper, or radius, got both")
     end
-    local r = number(o.radius, "radius")
-    if not (r > 0) then
-      core.fail(("%s: radius: expected a number > 0, got %g")
-        :format(WHERE, r))
-    end
+    local r = opt.positive(o.radius, "radius", WHERE)
     return -r, r
   end
-  local lower, upper = number(o.lower, "lower"), number(o.upper, "upper")
+  local lower = opt.number(o.lower, "lower", WHERE)
+  local upper = opt.number(o.upper, "upper", WHERE)
   if not (lower < upper) then
     core.fail(("%s: lower, upper: expected lower < upper, got %g and %g")
       :format(WHERE, lower, upper))

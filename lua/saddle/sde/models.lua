@@ -19,13 +19,7 @@ local M = {}
 
 -- ---- parameters -----------------------------------------------------------------
 
-local function number(v, name, where)
-  if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
-    fail(("%s: %s: expected a finite number, got %s"):format(where, name,
-      opt.show(v)))
-  end
-  return v + 0.0
-end
+local number = opt.number
 
 local function at_least_zero(v, name, where)
   if number(v, name, where) < 0 then
