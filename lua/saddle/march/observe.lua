@@ -11,6 +11,8 @@ local OPTIONS = {at = none, every = none, of = none, keep = none,
                  moments = false, histogram = none}
 local HISTOGRAM = {low = none, high = none, bins = 100, scale = "linear",
                    unit = 1, pooled = false}
+M.OPTIONS = OPTIONS
+
 local SCALES = {"linear", "log", "asinh"}
 
 -- ---- requests -----------------------------------------------------------------

@@ -13,6 +13,7 @@ local observing = require "saddle.march.observe"
 local tree = require "saddle.tree"
 local chunks = require "saddle.march.chunks"
 local trace = require "saddle.march.trace"
+local increments = require "saddle.sde.increments"
 local stepping = require "saddle.sde.stepping"
 
 local G, T, system, none = core.graph, core.tensor, core.system, opt.none
@@ -28,14 +29,8 @@ local function fail(...) return core.fail((...):format(select(2, ...))) end
 
 -- Increments of an interval of length h from dw and the space-time area.
 local function piece(p, h, dw, area)
-  return {dw = dw, dt = h,
+  return {dw = dw, h = h,
           i10 = p.integrals == "time" and h * (0.5 * dw + area) or nil}
-end
-
--- Two pieces, one after the other (Chen's relation).
-local function together(a, b)
-  return {dw = a.dw + b.dw, dt = a.dt + b.dt,
-          i10 = a.i10 and a.i10 + b.dt * a.dw + b.i10}
 end
 
 -- Parts of the given row: h, then per motion W', H', W'', H''.
@@ -72,8 +67,8 @@ end
 local function trial_of(p, o)
   return function(y, given, t)
     local left, right = halves(p, given)
-    local h = left.dt
-    local one = p.step(y, t, 2 * h, together(left, right))
+    local h = left.h
+    local one = p.step(y, t, 2 * h, increments.join(left, right))
     local middle = p.step(y, t, h, left)
     local two = p.step(middle, t + h, h, right)
     return two, error_of(one, two, y, o)

@@ -50,9 +50,6 @@ end
 
 -- The scheme of the reference run: of the highest strong order for the noise.
 local function best(m)
-  if m.own_schemes then
-    return scheme.pick(m)
-  end
   return m.noise == "additive" and "sra1" or m.noise ~= "general" and "sriw1"
     or "milstein"
 end

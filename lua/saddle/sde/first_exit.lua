@@ -51,6 +51,8 @@ end
 
 -- ---- what the bridge is made of -----------------------------------------------
 
+local function itself(x) return x end
+
 -- Ways of looking at a step from state y to state z: where it is before and
 -- after, the bridge's variance, the bounds after the step and its clock. Rows by
 -- what they are exact for.
@@ -62,7 +64,7 @@ local function frozen(p, of, h)
     local v = 0.0
     for _, column in ipairs(p.columns(x, t)) do
       local slope = column
-      if m.dim > 1 or of ~= M.itself then
+      if m.dim > 1 or of ~= itself then
         slope = model.along(function(u) return of(u, t) end, x, column)
       end
       v = v + slope * slope
@@ -70,8 +72,6 @@ local function frozen(p, of, h)
     return before, after, v * h
   end}
 end
-
-function M.itself(x) return x end
 
 local function in_lamperti(p, low, high, h)
   return {exact = true, low = p.to(low), high = p.to(high),
@@ -110,7 +110,7 @@ local function bridge_of(p, o, low, high)
   elseif plain and p.name == "exact_gbm" and low > 0 then
     return in_logarithm(p, low, high, o.dt)
   end
-  local b = frozen(p, o.of or M.itself, o.dt)
+  local b = frozen(p, o.of or itself, o.dt)
   b.low, b.high = low, high
   return b
 end
