@@ -11,6 +11,7 @@
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local model = require "saddle.sde.model"
+local moments = require "saddle.sde.moments"
 
 local T = core.tensor
 local fail = core.fail
@@ -43,16 +44,8 @@ end
 
 -- ---- the saddle model --------------------------------------------------------
 
--- E x_t and E x_t^2 (docs/sde.md 3.1), no limit excepted.
 local function saddle_moments(m, x0, t)
-  local p = m.params
-  local kappa = 2 * p.a + p.sigma ^ 2
-  local mean = x0 * math.exp(p.a * t)
-  local second = x0 ^ 2 * math.exp(kappa * t)
-    + 2 * p.rho * p.sigma * p.tau * x0 * math.exp(p.a * t)
-      * phi(p.a + p.sigma ^ 2, t)
-    + p.tau ^ 2 * phi(kappa, t)
-  return mean, second - mean ^ 2, second
+  return moments.moments(m.params, x0, t)
 end
 
 -- y = asinh((x + c)/delta)/sigma has unit noise and this bounded drift:
