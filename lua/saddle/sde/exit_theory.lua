@@ -464,7 +464,14 @@ opt.class(Exit, "exit theory")
 
 local M = {}
 
--- exit_theory(model, {lower =, upper =} or {radius =})
+--- exit_theory(model, {lower =, upper =} or {radius =}) -> exits of a model of one
+--- dimension, autonomous and with a diffusion that is not 0 there. Methods take
+--- a start x0, a number or a tensor whose shape the answer has, and perhaps the
+--- side left through, "lower" or "upper": probability(x0, side) (of the upper),
+--- mean, second, variance (given the side), cdf(t, x0, side), survival, density
+--- (jointly with the side; t may be a list: the first axis then), laplace(s, x0,
+--- side); scale(x), speed(x); eigenvalues(k) [k]. Fields: lower, upper, length
+--- (of the interval in the Lamperti coordinate).
 function M.exit_theory(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)

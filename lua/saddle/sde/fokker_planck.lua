@@ -309,7 +309,18 @@ end
 
 local M = {}
 
--- fokker_planck(model, options): see OPTIONS and docs/manual.md
+--- fokker_planck(model, options) -> the density of a one-dimensional model.
+--- lower, upper: the interval; points (400): cells n; grid: "lamperti",
+--- "uniform", "asinh" (about `centre`, of `width`) or faces [n + 1]; boundary:
+--- "reflecting", "absorbing", "periodic", or {lower =, upper =}; x0, a point, or
+--- initial: densities at the centres [n], a function of x, or a law; t or times;
+--- dt (a 500th of the last time); method: "tr_bdf2", "crank_nicolson", "euler";
+--- smooth (true): the first steps are backward Euler; progress; stationary =
+--- true: the law that paths settle into instead. Fields: x [n], face [n + 1],
+--- width [n], times, path [times x n], p (the last of them), survival [times]
+--- (mass inside), gone and flux (lower, upper: [times]), mass, out, least (the
+--- smallest density), steps, status, current (of a stationary law on a ring);
+--- methods mean(i), variance(i), moment(k, i), cdf(i) [n + 1] at times[i].
 function M.fokker_planck(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
