@@ -274,7 +274,8 @@ local function evolve(grid, c, o, ends)
   if o.dt == nil then o.dt = last > 0 and last / 500 or 1 end
   if not finite(o.dt) or o.dt <= 0 then bad("dt", "a number > 0", o.dt) end
   opt.choice(o.method, METHODS, WHERE .. ": method")
-  local s = {grid = grid, c = c, ends = ends, steps = 0, now = 0.0, at = {}, path = {},
+  local s = {grid = grid, c = c, ends = ends, steps = 0, now = 0.0, at = {},
+             path = {},
              mass = {}, low = {}, high = {}, flux_low = {}, flux_high = {},
              periodic = ends[1] == "periodic", rough = o.smooth,
              moving = moves(c, grid.x, last)}
