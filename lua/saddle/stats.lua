@@ -206,7 +206,7 @@ function M.quantile(x, p)
   local rank = (n - 1) * q:to("f64")
   local low = rank:floor()
   local a = x[low:to("i64") + 1]
-  local b = x[T(low + 1):minimum(n - 1):to("i64") + 1]
+  local b = x[(low + 1):minimum(n - 1):to("i64") + 1]
   local share = rank - low
   local value = T.where(share:eq(0), a, a + share * (b - a))
   return one and value[1] or value
