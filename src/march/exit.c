@@ -1,8 +1,8 @@
 /* exit.c: first exits from an interval. Between two steps a path is a Brownian
 ** bridge, which may have left and come back: the chance of that, and when, are
-** known in closed form. Lanes that are done leave their slot to the next lane of
-** the slab, which starts at its own step 0; since noise is addressed by lane and
-** step, nobody's numbers change.  MIT licence. */
+** known in closed form. Lanes that are done leave their slot to the next lane
+** that waits, which starts at its own step 0; since noise is addressed by lane
+** and step, nobody's numbers change.  MIT licence. */
 #include <math.h>
 #include <string.h>
 
@@ -18,7 +18,8 @@ typedef struct worker {
   const sl_exits *exits;
   sl_int *lane, *born; /* by slot: its lane, -1 when it is done; first step */
   uint8_t *near;
-  sl_int live, period, next, end; /* lanes next .. end - 1 wait */
+  sl_int live, period;
+  sl_int *waiting; /* of all threads: the lanes from this one on wait */
 } worker;
 
 /* ---- what happens within a step ------------------------------------------ */
@@ -85,10 +86,16 @@ static bool leaves(const worker *w, sl_int i, double x, double y, double v,
 
 /* ---- slots --------------------------------------------------------------- */
 
-/* A lane takes slot i when step s begins, s a multiple of the period. */
-static void board(worker *w, sl_int i, sl_int s) {
-  const sl_int lane = w->next++;
+/* The next lane that waits takes slot i when step s begins, s a multiple of the
+** period; false when there is none. */
+static bool board(worker *w, sl_int i, sl_int s) {
+  sl_int lane;
   sl_noises *z = &w->k.noise;
+#pragma omp atomic capture
+  lane = (*w->waiting)++;
+  if (lane >= w->job->lanes) {
+    return false;
+  }
   w->lane[i] = lane;
   w->born[i] = s;
   w->live++;
@@ -99,6 +106,7 @@ static void board(worker *w, sl_int i, sl_int s) {
     z->at_sign[i] = number - ((uint64_t)(s / SL_SIGN_STEPS) << 32);
   }
   sl_machine_read(&w->k, w->job->start, lane, 1, i, 0);
+  return true;
 }
 
 /* The final state of slot i's lane, from the rows after s steps. */
@@ -134,11 +142,11 @@ static void move(worker *w, sl_int i, sl_int j) {
 ** there are none, those that are left move together. */
 static void fill_slots(worker *w, sl_int s) {
   sl_int n = w->k.lanes, i = 0;
-  bool changed = false;
-  for (; i < n && w->next < w->end; i++) {
+  bool changed = false, waiting = true;
+  for (; i < n && waiting; i++) {
     if (w->lane[i] < 0) {
-      board(w, i, s);
-      changed = true;
+      waiting = board(w, i, s);
+      changed = changed || waiting;
     }
   }
   if (w->live < n && (w->live == 0 || w->live <= n - n / 8 - 1)) {
@@ -209,19 +217,15 @@ static void check_slots(worker *w, sl_int s) {
 }
 
 
-static void run_slab(worker *w, sl_int slab, sl_int size, sl_int block) {
-  const sl_int lanes = w->job->lanes;
-  w->next = slab * size;
-  w->end = w->next + size < lanes ? w->next + size : lanes;
-  sl_int n = w->end - w->next < block ? w->end - w->next : block;
-  sl_int look_again = 0;
+/* Steps until nobody is left, or Ctrl-C. */
+static void run_lanes(worker *w, sl_int n) {
   const sl_int patience = PATIENCE / (n * (w->k.ncode + 1)) + 1;
   w->live = 0;
   sl_machine_lanes(&w->k, n);
   for (sl_int i = 0; i < n; i++) {
     w->lane[i] = -1;
   }
-  for (sl_int s = 0;; s++) {
+  for (sl_int s = 0; s % patience != 0 || !sl_interrupted(); s++) {
     if (s % w->period == 0 && w->live < w->k.lanes) {
       fill_slots(w, s);
       if (w->live == 0) {
@@ -234,16 +238,6 @@ static void run_slab(worker *w, sl_int slab, sl_int size, sl_int block) {
     }
     sl_machine_execute(&w->k, (int)(s & 1));
     check_slots(w, s);
-    if (s >= look_again) {
-      look_again = s + patience;
-      if (sl_interrupted()) {
-        break;
-      }
-    }
-  }
-  for (sl_int i = slab * size; i < w->end; i++) {
-    w->exits->time[i] = -1;
-    w->exits->side[i] = 0;
   }
 }
 
@@ -264,62 +258,46 @@ typedef struct plan {
   const sl_march *m;
   const sl_march_job *job;
   const sl_exits *exits;
-  sl_int size, slabs, block, machine, own;
+  sl_int block, machine, own;
   char *base;
 } plan;
 
-static void run_thread(const plan *p, int thread, sl_int *next) {
+static void run_thread(const plan *p, int thread, sl_int *waiting) {
   char *base = p->base + thread * p->own;
   sl_int *slots = (sl_int *)(void *)(base + p->machine);
   worker w = {.job = p->job, .exits = p->exits, .lane = slots,
               .born = slots + p->block,
               .near = (uint8_t *)(slots + 2 * p->block),
-              .period = has_signs(p->m) ? SL_SIGN_STEPS : 2};
+              .period = has_signs(p->m) ? SL_SIGN_STEPS : 2,
+              .waiting = waiting};
   sl_machine_init(&w.k, p->m, &p->job->reads, p->job->seed, p->block, base);
   unsigned state = sl_flush_denormals();
-  for (;;) {
-    sl_int slab;
-#pragma omp atomic capture
-    slab = (*next)++;
-    if (slab >= p->slabs) {
-      break;
-    }
-    if (!sl_interrupted()) {
-      run_slab(&w, slab, p->size, p->block);
-    }
-  }
+  run_lanes(&w, p->block);
   sl_restore_denormals(state);
 }
 
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err) {
-  for (sl_int i = 0; i < job->lanes; i++) {
-    exits->time[i] = -1;
-    exits->side[i] = 0;
-  }
   if (job->lanes == 0 || job->steps == 0) {
     return SL_OK;
   }
-  plan p = {.m = m, .job = job, .exits = exits,
-            .size = sl_slab_size(job->lanes)};
-  p.slabs = (job->lanes + p.size - 1) / p.size;
-  p.block = sl_block_size(m, job->lanes, p.size, job->block);
-  p.block = p.block < p.size ? p.block : p.size;
-  p.machine = sl_machine_bytes(m, p.block);
-  p.own = p.machine + align(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
+  plan p = {.m = m, .job = job, .exits = exits};
   int threads = sl_march_threads(
       sl_march_work(m, (double)job->lanes, (double)job->steps));
-  threads = threads < p.slabs ? threads : (int)p.slabs;
+  p.block = sl_block_size(m, job->lanes, (job->lanes + threads - 1) / threads,
+                          job->block);
+  p.machine = sl_machine_bytes(m, p.block);
+  p.own = p.machine + align(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
   p.base = sl_temp_take(threads * p.own);
   if (p.base == NULL) {
     return sl_fail(err, SL_ENOMEM, "first exits: no memory for %lld bytes",
                    (long long)(threads * p.own));
   }
-  sl_int next = 0;
+  sl_int waiting = 0;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) \
     if (threads > 1)
   for (int t = 0; t < threads; t++) {
-    run_thread(&p, t, &next);
+    run_thread(&p, t, &waiting);
   }
   sl_temp_give(p.base);
   return sl_poll(err, "first exits");

@@ -144,9 +144,9 @@ typedef struct sl_exits {
   double low_end, high_end; /* and after it */
   double rate; /* the bridge's clock: a share u of it is a share
                   -log(1 - (1 - e^-rate) u) / rate of the step; 0: u */
-  /* By lane. time: in steps, -1 for lanes that were not run; NaN where the lane
-  ** stayed inside for all steps, or went wrong. side: -1, 1, or 0 for none,
-  ** NaN where the state became NaN or infinite. */
+  /* By lane. time: in steps; NaN where the lane stayed inside for all steps, or
+  ** went wrong. side: -1, 1, or 0 for none, NaN where the state became NaN or
+  ** infinite. */
   double *time, *side;
 } sl_exits;
 

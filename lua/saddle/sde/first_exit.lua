@@ -214,7 +214,7 @@ end
 
 -- ---- the run ------------------------------------------------------------------
 
-local CHUNKS, LEAST = 32, 4096 -- parts of a run between looks at the bar
+local CHUNKS, LEAST = 32, 2048 -- parts of a run between looks at the bar
 
 local function run_chunks(self, job, leaves, seen, bar)
   local lanes = self.paths
