@@ -42,7 +42,7 @@ end
 
 -- ks(sample, law): Kolmogorov and Smirnov's test of one sample: statistic (the
 -- largest distance of the sample's distribution function from the law's),
--- p_value (exact for up to 200 values and for small p, else within 1e-5), n, at
+-- p_value (exact for up to 200 values and for small p, else within 1e-6), n, at
 -- (where the distance is). Infinite values are allowed, nan is not.
 function M.ks(x, law)
   local n
@@ -187,6 +187,29 @@ function M.qq(x, law, points)
   -- the sample's quantile at p is its value of rank ceil(p n)
   local rank = (p * n):ceil():to("i64")
   return {p = p, law = law:quantile(p), sample = x:sort()[rank]}
+end
+
+-- quantile(sample, p): the value below which a share p of the sample lies,
+-- linear between order statistics (rank 1 + (n - 1) p, as NumPy's default); for
+-- a table or tensor of shares a tensor.
+function M.quantile(x, p)
+  local n
+  x, n = sample(x, "quantile", "sample", 1)
+  no_nan(x, "quantile", "sample")
+  local one = type(p) == "number"
+  local q = one and T{p} or sample(p, "quantile", "p", 1)
+  if not (q:ge(0):all() and q:le(1):all()) then
+    core.fail(("quantile: p: expected shares in [0, 1], got %s"):format(
+      one and tostring(p) or "others among them"))
+  end
+  x = x:sort()
+  local rank = (n - 1) * q:to("f64")
+  local low = rank:floor()
+  local a = x[low:to("i64") + 1]
+  local b = x[(low + 1):minimum(n - 1):to("i64") + 1]
+  local share = rank - low
+  local value = T.where(share:eq(0), a, a + share * (b - a))
+  return one and value[1] or value
 end
 
 -- ---- means and lines ---------------------------------------------------------

@@ -11,7 +11,7 @@ local r = saddle.report.start{
   question = "When does noise hold descent at a saddle point, and how long?",
   expected = "Inside tau/sigma x diffuses out in (R/tau)^2; outside, the time grows as ln R for "
     .. "sigma^2 < 2a, as ln^2 R at the border and as R^(1 - 2a/sigma^2) beyond",
-  time = "70 s; --quick 1 s",
+  time = "40 s; --quick 1 s",
 }
 
 -- Units: time in 1/a, x in tau. Two numbers are left: sigma^2/2a and R/tau.

@@ -58,12 +58,30 @@ double *sl_machine_row(const sl_machine *k, int32_t r, int odd) {
 
 /* ---- instructions -------------------------------------------------------- */
 
+/* Element number 0 of a table, and the step along its axis. */
+static void table_address(const sl_machine *k, sl_instr *to, int i,
+                          const sl_lload *load) {
+  const sl_tensor *t = k->reads.captures[load->k];
+  const int axis = (int)load->value;
+  sl_int at = 0, e = load->element;
+  for (int a = t->type.ndim - 1; a >= 0; a--) {
+    at += e % t->type.shape[a] * t->stride[a];
+    e /= t->type.shape[a];
+  }
+  to->in[i] = (const double *)t->data + at;
+  to->step[i] = t->stride[axis];
+}
+
 static void address(const sl_machine *k, sl_instr *to, int i, int32_t v,
                     int odd) {
   static const double one = 1;
   if (v == SL_LANE_ONE) {
     to->in[i] = &one;
     to->step[i] = 0;
+    return;
+  }
+  if (k->m->row[v] < -1) {
+    table_address(k, to, i, &k->m->code->load[-2 - k->m->row[v]]);
     return;
   }
   bool each = k->m->row[v] >= 0;

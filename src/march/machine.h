@@ -21,7 +21,7 @@ struct sl_march {
   int nnoise;
   sl_noise noise[SL_MARCH_NOISES];
   sl_int draws;  /* numbers of noise a step, all noises together */
-  int32_t *row;  /* by value: its row, or -1 for a cell */
+  int32_t *row;  /* by value: its row; -1 for a cell; below, a table */
   int32_t nrow;
   int32_t clock; /* value of the step number, or -1 */
   bool elements; /* every element of the state tensors is a lane */
@@ -38,6 +38,9 @@ static inline sl_int sl_aligned(sl_int bytes) { return sl_rounded(bytes, 64); }
 ** same for all lanes). *out is NULL, with SL_OK, when there is none. */
 sl_status sl_march_build(sl_march **out, const sl_step *step, bool elements,
                          const sl_level *captures, sl_err *err);
+
+/* The "row" of a value that is a table: load number i. */
+static inline int32_t sl_table_row(int32_t i) { return -2 - i; }
 
 static inline sl_int sl_noise_row(const sl_march *m) { return 2 * m->width; }
 static inline sl_int sl_value_row(const sl_march *m) {

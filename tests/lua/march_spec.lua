@@ -265,6 +265,41 @@ t.test("minibatch descent on samples, by index, as it would be by hand",
     t.ok(run.state:allclose(x, {rtol = 1e-13, atol = 1e-13}))
   end)
 
+t.test("tables by sample number: any axis, any strides, as a program does it",
+  function()
+    local rng = saddle.random.new(6)
+    local A, big = rng:normal{4, 7}, T.ones{300}
+    local B = rng:normal{3, 5, 2}:permute{3, 1, 2} -- [2 x 3 x 5], strided
+    local function step(x, n)
+      local rows, columns = A[n.i], A:t():gather(n.j, 1)
+      local middle = B:gather(n.k, 2)
+      return 0.5 * x + rows:sum() + columns:sum() * n.i[1]:to("f64")
+        + middle:sum() + T.where(n.i[1]:eq(n.i[2]), 1, 0)
+    end
+    local noise = {i = {"index", n = 4, size = 2}, j = {"index", n = 7},
+                   k = {"permutation", n = 3, size = 2}}
+    local narrow = march(step, 0.0, 9, {lanes = 300, seed = 1, noise = noise})
+    local wide = march(function(x, n)
+      return step(x, n) + 0 * (big * x):cumsum(1)[300]
+    end, 0.0, 9, {lanes = 300, seed = 1, noise = noise})
+    t.ok(narrow.narrow and not wide.narrow)
+    t.ok(narrow.state:allclose(wide.state, {rtol = 1e-13, atol = 1e-13}))
+    -- a table is read when the march runs
+    local h = T{1, 2, 3}
+    local function sum(x, n) return x + h[n.i] end
+    local run = march(sum, 0.0, 5, {lanes = 40, seed = 2,
+                                    noise = {i = {"index", n = 3}}})
+    t.ok(run.state:ge(5):all() and run.state:le(15):all())
+    -- numbers beyond a table give NaN
+    local off = march(sum, 0.0, 5, {lanes = 40, seed = 2,
+                                    noise = {i = {"index", n = 4}}})
+    t.ok(off.bad > 0)
+    t.fails(function()
+      march(function(x, n) return x + h[n.i + 3] end, 0.0, 5, {lanes = 40,
+        noise = {i = {"index", n = 3}}})
+    end, "NaN")
+  end)
+
 t.test("minibatch descent and SVRG on a network, as they would be by hand",
   function()
     local nn = saddle.nn

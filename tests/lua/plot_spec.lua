@@ -211,6 +211,22 @@ t.test("the legend stands where no curve is", function()
   t.eq(text_of(many):match("set key (%S+)"), "bmargin")
 end)
 
+t.test("a curve in space is drawn over the surface it lies on", function()
+  local function bowl(x, y) return x * x + y * y end
+  local figure = plot.figure{colorbar = false}
+    :surface({-1, 1}, {-1, 1}, bowl, {n = 5})
+    :line3({-1, 1}, {0, 0}, {1.1, 1.1}, {color = "#ff0000"})
+  figure:save(path("over.svg"))
+  local text = read(path("over.svg"))
+  local curve, facet = nil, 0
+  for at in text:gmatch("()<polygon") do facet = at end
+  for at in text:gmatch("()rgb%(255, +0, +0%)") do curve = at end
+  t.ok(facet > 0 and curve and curve > facet, "the curve comes after the facets")
+  local two = plot.surface({-1, 1}, {-1, 1}, bowl, {n = 5})
+                  :surface({-1, 1}, {-1, 1}, function(x, y) return x - y end, {n = 5})
+  t.ok(text_of(two):find("set pm3d depthorder", 1, true), "several are sorted by depth")
+end)
+
 t.test("NaN breaks a line, Inf and empty curves do no harm", function()
   local figure = plot.line({1, 2, 3, 4, 5}, {1, 0 / 0, 2, 1 / 0, 3})
                      :line({}, {}, {label = "none"})

@@ -144,6 +144,23 @@ t.test("exits of a function of the state and the time", function()
     0.11920292202211755)
 end)
 
+t.test("passage to one level: docs/sde.md 3.3", function()
+  local gbm = sde.gbm{a = 0.1, sigma = 0.5}
+  local law = saddle.law.first_passage{a = 0.1, sigma = 0.5, x0 = 1, level = 3}
+  local hit = sde.first_exit(gbm, {x0 = 1, upper = 3, paths = 4e4, dt = 1,
+                                   t_max = 20, seed = 10})
+  t.ok(hit.exact)
+  for _, time in ipairs{1, 3, 10, 20} do
+    local p = law:cdf(time)
+    t.near(1 - hit:survival(time), p, 4 * (p * (1 - p) / 4e4)^0.5)
+  end
+  -- below 0 the motion is the mirror image
+  local low = sde.first_exit(gbm, {x0 = -1, lower = -3, paths = 2e4, dt = 0.05,
+                                   t_max = 3, seed = 11})
+  local p = law:cdf(3)
+  t.near(1 - low:survival(3), p, 4 * (p * (1 - p) / 2e4)^0.5 + 0.004)
+end)
+
 t.test("survival; censored paths are never left out of a mean", function()
   local s = sde.saddle{a = 0.3, sigma = 1, tau = 0.1}
   local hit = sde.first_exit(s, {x0 = 0, radius = 1, paths = N, dt = 0.05,

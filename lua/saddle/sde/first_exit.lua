@@ -80,7 +80,7 @@ end
 
 local function in_logarithm(p, low, high, h)
   local sigma = p.params.sigma
-  return {exact = true, positive = true,
+  return {exact = true,
           low = low > 0 and math.log(low) or -math.huge,
           high = high > 0 and math.log(high) or -math.huge,
           look = function(y, z)
@@ -101,13 +101,13 @@ local function in_ou(p, low, high, h)
           end}
 end
 
-local function bridge_of(p, o, low, high)
+local function bridge_of(p, o, low, high, x0)
   local plain = o.of == nil
   if plain and p.name == "lamperti_sra1" then
     return in_lamperti(p, low, high, o.dt)
   elseif plain and p.name == "exact_ou" then
     return in_ou(p, low, high, o.dt)
-  elseif plain and p.name == "exact_gbm" and low > 0 then
+  elseif plain and p.name == "exact_gbm" and x0:gt(0):all() then
     return in_logarithm(p, low, high, o.dt)
   end
   local b = frozen(p, o.of or itself, o.dt)
@@ -226,10 +226,7 @@ function M.first_exit(m, opts)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths and stepping.integer(o.paths, "paths", 1, where), where)
-  local b = bridge_of(p, o, low, high)
-  if b.positive and not x0:gt(0):all() then
-    fail("%s: option 'x0': expected starts > 0 between the bounds", where)
-  end
+  local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
   local list, draws = noises.read(stepping.noise(p, o.dt), where)
   local machine, leaves, stree = machine_of(p, b, o, y0, draws, list, where)

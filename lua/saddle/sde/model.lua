@@ -2,7 +2,7 @@
 --   dx = b(x, t) dt + sum_k g_k(x, t) dW_k,   dW_j dW_k = R_jk dt
 -- from Lua functions of tensors. The sense (Ito or Stratonovich) must be said:
 -- the two drifts differ by c = 1/2 sum_jk R_jk Dg_j g_k, which is what noise at
--- saddle points is about (docs/sde.md 6). The noise is classified by tracing,
+-- saddle points is about (docs/sde.md 2). The noise is classified by tracing,
 -- shapes are checked there, and derivatives come from jvp.
 -- MIT licence.
 local core = require "saddle.core"

@@ -240,9 +240,9 @@ function M.kloeden_platen(spec)
   }
   m.formula = {ito = "-(alpha + beta^2*x)*(1 - x^2)",
                stratonovich = "-alpha*(1 - x^2)", noise = "beta*(1 - x^2) dW"}
+  -- ((1 + x0) E + x0 - 1)/((1 + x0) E + 1 - x0), where no E can overflow
   m.exact = function(x0, t, w)
-    local e = T(-2 * alpha * t + 2 * beta * w):exp()
-    return ((1 + x0) * e + x0 - 1) / ((1 + x0) * e + 1 - x0)
+    return T(T(x0 + 0.0):atanh() - alpha * t + beta * w):tanh()
   end
   return m
 end
