@@ -208,13 +208,23 @@ t.test("brownian noise: correlation, integrals, areas", function()
   local levy = 0.5 * (area(":", 1) - area(":", 2))
   mean(levy, 0, "area")
   mean(levy^2, (1 - 0.36) * h^2 / 4, "area squared")
-  -- and E area^2 dw_1^2 = h/12 (h + (dw_1^2 + dw_2^2)) dw_1^2 for rho = 0
+  -- A_12 = H_1 dw_2 - H_2 dw_1 + what the bridges alone enclose
+  local function space_time(k) return i10(":", k) / h - 0.5 * dw(":", k) end
+  mean(levy * space_time(1) * dw(":", 2), (1 - 0.36) * h^2 / 12, "area, i10")
+  mean(levy * space_time(2) * dw(":", 1), -(1 - 0.36) * h^2 / 12, "area, i10")
+  -- and E area^2 dw_1^2 = h/12 (h + (dw_1^2 + dw_2^2)) dw_1^2 for rho = 0;
+  -- areas that share a motion, E[A_12 A_13 | dw] = h dw_2 dw_3/12
   local free = march(function(_, w)
-    return T.stack{w.w.dw[1], w.w.dw[2], w.w.area[1][2]}
-  end, T.zeros{n, 3}, 1, {seed = 3, noise = {w = {"brownian", dim = 2, dt = h,
+    local b = w.w
+    return T.stack{b.dw[1], b.dw[2], b.dw[3], b.area[1][2], b.area[1][3]}
+  end, T.zeros{n, 5}, 1, {seed = 3, noise = {w = {"brownian", dim = 3, dt = h,
     integrals = "area"}}}).state
-  local A = free(":", 3) - 0.5 * free(":", 1) * free(":", 2)
+  local A = free(":", 4) - 0.5 * free(":", 1) * free(":", 2)
+  local B = free(":", 5) - 0.5 * free(":", 1) * free(":", 3)
   mean(A^2 * free(":", 1)^2, h / 12 * (h * h + 3 * h * h + h * h), "area | dw")
+  mean(A^4, 5 / 16 * h^4, "area, fourth moment")
+  mean(A * B, 0, "two areas")
+  mean(A * B * free(":", 2) * free(":", 3), h^3 / 12, "two areas | dw")
 end)
 
 t.test("samples by number: unbiased, every one once in an epoch", function()
