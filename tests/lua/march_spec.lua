@@ -361,6 +361,42 @@ t.test("lanes that are not finite are counted, left out, and replayed",
     t.eq(#run:bad_lanes(5), 5)
   end)
 
+t.test("first exits of walks: gambler's ruin, and a bridge", function()
+  local function walk(x, n) return x + n.s end
+  for _, start in ipairs{0, 2} do
+    local hit = march.first_exit(walk, start + 0.0, 2000, {lanes = 2e4, seed = 3,
+      noise = {s = "sign"}, radius = 5})
+    t.eq(hit.censored, 0)
+    t.near(hit.mean, 25 - start^2, 4 * hit.se)
+    t.near(hit.upper, (start + 5) / 10, 4 * hit.upper_se)
+    t.eq(hit.state:abs(), T.full({20000}, 5.0))
+    t.eq(hit.side, hit.state / 5)
+    -- a walk from an even place ends at 5 after an odd number of steps
+    t.eq((hit.time % 2):min(), (5 - start) % 2 + 0.0)
+  end
+  local o = {lanes = 300, seed = 4, noise = {z = {"normal", sd = 0.1}}, dt = 0.01,
+             upper = 1, lower = -1, variance = function() return 0.01 end}
+  local function wiener(x, n) return {w = x.w + n.z, k = x.k + 1} end
+  o.of = function(x) return x.w end
+  local few = march.first_exit(wiener, {w = 0.0, k = 0.0}, 10000, o)
+  o.lanes = 2e4
+  local many = march.first_exit(wiener, {w = 0.0, k = 0.0}, 10000, o)
+  t.eq(few.time, many.time[{"1:300"}]:contiguous())
+  t.near(many.mean, 1, 4 * many.se) -- E T of the Wiener process from (-1, 1)
+  local steps = (many.time / 0.01):ceil()
+  t.ok((steps - many.state.k):abs():max() <= 1e-9)
+  t.ok(tostring(many):find("first exits: march, 20000 lanes, mean time", 1, true))
+  local stop = march.first_exit(wiener, {w = 0.0, k = 0.0}, 20, o)
+  t.ok(stop.censored > 0 and stop.mean ~= stop.mean)
+  t.near(stop.t_max, 0.2, 1e-15)
+  t.fails(function() march.first_exit(walk, 0.0, 5, {lanes = 2,
+    noise = {s = "sign"}}) end, "a radius, or lower < upper")
+  t.fails(function() march.first_exit(walk, T.zeros{2, 2}, 5, {radius = 1,
+    noise = {s = "sign"}}) end, "expected a function to a number")
+  t.fails(function() march.first_exit(wiener, {w = 0.0, k = 0.0}, 5,
+    {lanes = 2, radius = 1, noise = o.noise}) end, "a state of several tensors needs one")
+end)
+
 t.test("the clock", function()
   local run = march(function(x, _, s) return x + s end, 0.0, 5, {lanes = 2})
   t.eq(run.state, T{10, 10})
