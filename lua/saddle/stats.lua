@@ -189,6 +189,29 @@ function M.qq(x, law, points)
   return {p = p, law = law:quantile(p), sample = x:sort()[rank]}
 end
 
+-- quantile(sample, p): the value below which a share p of the sample lies,
+-- linear between order statistics (rank 1 + (n - 1) p, as NumPy's default); for
+-- a table or tensor of shares a tensor.
+function M.quantile(x, p)
+  local n
+  x, n = sample(x, "quantile", "sample", 1)
+  no_nan(x, "quantile", "sample")
+  local one = type(p) == "number"
+  local q = one and T{p} or sample(p, "quantile", "p", 1)
+  if not (q:ge(0):all() and q:le(1):all()) then
+    core.fail(("quantile: p: expected shares in [0, 1], got %s"):format(
+      one and tostring(p) or "others among them"))
+  end
+  x = x:sort()
+  local rank = (n - 1) * q:to("f64")
+  local low = rank:floor()
+  local a = x[low:to("i64") + 1]
+  local b = x[(low + 1):minimum(n - 1):to("i64") + 1]
+  local share = rank - low
+  local value = T.where(share:eq(0), a, a + share * (b - a))
+  return one and value[1] or value
+end
+
 -- ---- means and lines ---------------------------------------------------------
 
 -- mean_se(sample): mean, se (its standard error), sd, n.

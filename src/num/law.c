@@ -10,7 +10,7 @@
 
 #define PIECE 256        /* elements a thread takes at once */
 #define CLOSE 3e-14      /* error of y in samples, absolute or relative */
-#define ROUGH -10.0      /* log p above which a law with a kink is accurate */
+#define FADE 8.0         /* log p from a kink to where its noise is below 1e-9 */
 #define LEAST_LOG -36.75 /* below log 2^-53, the smallest uniform */
 
 const sl_law_class *sl_law_class_of(sl_law_kind kind) {
@@ -209,11 +209,11 @@ static sl_status prepare(sl_law *law, sl_err *err) {
   for (int side = 0; side < 2 && !law->sampler; side++) {
     double from = LEAST_LOG, to = law->logtail[side];
     double kink = side == 0 ? fmax(law->kink, from) : from;
-    double rough = side == 0 && kink > from ? fmax(ROUGH, kink) : from;
+    double rough = side == 0 && kink > from ? kink + FADE : from;
     law->inverse[side].n = 0;
     SL_TRY(append(law, side, from, fmin(kink, to), law->close, err));
     SL_TRY(append(law, side, kink, fmin(rough, to), law->close, err));
-    SL_TRY(append(law, side, rough, to, kink > from ? 1e-11 : CLOSE, err));
+    SL_TRY(append(law, side, rough, to, kink > from ? 1e-9 : CLOSE, err));
   }
   law->sampler = true;
   return SL_OK;

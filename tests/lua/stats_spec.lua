@@ -121,6 +121,16 @@ t.test("mean_se, slope, binomial_se", function()
   t.near(stats.binomial_se(.2, 400), .02, 1e-15)
 end)
 
+t.test("quantiles of a sample", function()
+  local x = saddle.tensor{3, 1, 2, 5, 4}
+  t.eq(stats.quantile(x, 0), 1.0)
+  t.eq(stats.quantile(x, 0.5), 3.0)
+  t.near(stats.quantile(x, 0.9), 4.6, 1e-14) -- numpy.quantile
+  t.eq(stats.quantile(x, {0.25, 1}), saddle.tensor{2, 5})
+  t.eq(stats.quantile({1, math.huge}, 0), 1.0)
+  t.fails(function() stats.quantile(x, 1.5) end, "shares in %[0, 1%], got 1.5")
+end)
+
 t.test("errors name the argument, expected and given", function()
   local n = law.normal()
   t.fails(function() stats.ks("x", n) end, "ks: sample: expected a tensor")
