@@ -106,13 +106,14 @@ local function in_ou(p, low, high, h)
           end}
 end
 
-local function bridge_of(p, o, low, high)
+local function bridge_of(p, o, low, high, x0)
   local plain = o.of == nil
   if plain and p.name == "lamperti_sra1" then
     return in_lamperti(p, low, high, o.dt)
   elseif plain and p.name == "exact_ou" then
     return in_ou(p, low, high, o.dt)
-  elseif plain and p.name == "exact_gbm" and low > 0 then
+  elseif plain and p.name == "exact_gbm" and
+      (low > 0 or x0:gt(0):all()) then
     return in_logarithm(p, low, high, o.dt)
   end
   local b = frozen(p, o.of or M.itself, o.dt)
@@ -273,7 +274,7 @@ function M.first_exit(m, opts)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths and stepping.integer(o.paths, "paths", 1, where), where)
-  local b = bridge_of(p, o, low, high)
+  local b = bridge_of(p, o, low, high, x0)
   if b.positive and not x0:gt(0):all() then
     fail("%s: option 'x0': expected starts > 0 between the bounds", where)
   end
