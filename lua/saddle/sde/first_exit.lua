@@ -185,8 +185,8 @@ function Exits:__tostring()
   return ("first exits: %s by %s%s, %d paths, %s, upper side %.4f +- %.4f%s")
     :format(self.model.name, self.scheme, self.exact and "" or
     " (noise frozen within steps)", self.valid, text, self.upper,
-    self.upper_se, self.bad > 0 and (", %d not finite"):format(self.bad)
-    or "")
+    self.upper_se, (self.bad > 0 and (", %d not finite"):format(self.bad)
+    or "") .. (self.status == "done" and "" or ", " .. self.status))
 end
 
 local function summary(self)
@@ -207,8 +207,8 @@ local function summary(self)
   self.restricted_se =
     math.sqrt(spread:sum() / math.max(self.valid - 1, 1) / self.valid)
   local whole = self.censored == 0
-  self.mean = whole and mean or 0 / 0
-  self.se = whole and self.restricted_se or 0 / 0
+  self.mean = whole and mean or opt.nan
+  self.se = whole and self.restricted_se or opt.nan
   return self
 end
 
@@ -273,6 +273,10 @@ function M.first_exit(m, opts)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths and stepping.integer(o.paths, "paths", 1, where), where)
+  if o.of == nil and x0:lt(low):lor(x0:gt(high)):all() then
+    fail("%s: option 'x0': expected a number in [%g, %g], got %s", where, low,
+      high, opt.show(o.x0))
+  end
   local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
   local list, draws = noises.read(stepping.noise(p, o.dt), where)

@@ -309,7 +309,8 @@ end
 
 local M = {}
 
--- fokker_planck(model, options): see OPTIONS and docs/manual.md
+-- fokker_planck(model, options): the density in time, or the
+-- stationary law; the options are those of the table in docs/noise.md.
 function M.fokker_planck(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
