@@ -8,6 +8,9 @@ local M = {}
 -- A default that stands for "no default, but the key is known".
 M.none = setmetatable({}, {__tostring = function() return "opt.none" end})
 
+-- What is printed as nan; 0/0 has the sign bit set on some machines: -nan.
+M.nan = math.abs(0 / 0)
+
 -- Any value in one short line, for messages: text cut and without control
 -- characters, tensors by shape and dtype.
 function M.show(v)

@@ -170,7 +170,7 @@ end
 middle:line({0, 40}, {1, math.exp((a - 0.5 * s^2) * 40)}, {color = "black", style = "dash",
             label = "a - σ²/2"})
 right:set{logx = true, logy = true, xlabel = "step h", ylabel = "rms error at t = 1",
-          yrange = {1e-8, 0.1},
+          yrange = {1e-6, 0.2},
           legend = "bottom right"}
 right:line(hs, errors, {marker = "circle", label = "Euler, τ > 0", color = 3})
 for i, name in ipairs{"euler_maruyama", "milstein", "sriw1"} do

@@ -138,15 +138,15 @@ for i, c in ipairs(cases) do
 end
 r:figure(fig, "n06_stationary_law")
 
-fig = plot.figure{xlabel = "t", ylabel = "distance to the stationary law", logx = true,
+fig = plot.figure{xlabel = "t", ylabel = "KS distance to the stationary law", logx = true,
                   logy = true,
                   legend = "bottom left"}
 for _, i in ipairs{1, 3} do
   local color = i == 1 and 1 or 2
   fig:line({1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32}, theory[i], {color = color,
            label = ("σ = 2, ρ = %g"):format(cases[i].rho)})
-  fig:scatter(times, distance[i], {color = color})
+  fig:scatter(times, distance[i], {color = color, label = i == 3 and "paths" or nil})
 end
-fig:hline(1.3581 / PATHS^0.5, {label = "noise of the paths"})
+fig:hline(1.3581 / PATHS^0.5, {label = "5 % level for the paths"})
 r:figure(fig, "n06_relaxation")
 r:finish()

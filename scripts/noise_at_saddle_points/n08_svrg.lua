@@ -112,7 +112,7 @@ middle:set{xlabel = "epoch length T", ylabel = "E ln(x / landmark)", legend = "b
 middle:line(times, growth, {label = "inner loop"})
 middle:hline(exact, {label = "E ln(1 + Y) = 1.8038"})
 middle:hline(0.5, {label = "2a/σ²", style = "dot", color = 2})
-right:set{xlabel = "2a / σ²", ylabel = "growth of ln x an epoch", legend = "top left",
+right:set{xlabel = "2a / σ²", ylabel = "growth of ln x per epoch", legend = "top left",
           title = "converged epochs"}
 right:line(cs, svrg, {label = "E ln(1 + Y)"})
 right:line({0, 0.85}, {0, 0.85}, {label = "2a/σ²", style = "dot", color = 2})

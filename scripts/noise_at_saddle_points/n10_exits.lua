@@ -93,7 +93,7 @@ end
 
 -- ---- sides --------------------------------------------------------------------------
 
-middle:set{xlabel = "correlation ρ", ylabel = "probability of the side x = R", legend = "below",
+middle:set{xlabel = "correlation ρ", ylabel = "P(leaves through x = R)", legend = "below",
            yrange = {0, 1}}
 for i, g in ipairs{{.3, 1, .5, 1}, {-.5, 1, 1, 2}} do
   local rhos, p = {}, {}
@@ -206,7 +206,7 @@ for seed = 1, 200 do
   end
   if path then break end
 end
-right:set{xlabel = "t", ylabel = "x", legend = "bottom left", yrange = {-10, 6.5},
+right:set{xlabel = "t", ylabel = "x", legend = false, yrange = {-6.5, 6.5},
           title = "a = 0.5, σ = 1.2, τ = 0.05"}
 if path then
   local last = 1
@@ -215,9 +215,11 @@ if path then
   end
   local ts = {}
   for k = 1, #path do ts[k] = (k - 1) * 0.04 end
-  right:line(T(ts), path, {color = 1, width = 0.8, label = "held"})
+  right:line(T(ts), path, {color = 1, width = 0.8})
   right:line(table.move(ts, last, #ts, 1, {}), table.move(path, last, #path, 1, {}),
-             {color = 2, width = 1.2, label = "escapes"})
+             {color = 2, width = 1.2})
+  right:text(20, 2, "held", {color = 1})
+  right:text(ts[#ts] - 3, 4, "escapes", {color = 2, align = "right"})
   right:hline(R):hline(-R)
 end
 r:figure(fig, "n10_exits")

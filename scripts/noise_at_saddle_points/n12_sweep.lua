@@ -31,13 +31,13 @@ for k, R in ipairs(radii) do
 end
 
 local fig = saddle.plot.figure{panels = {1, 2}, size = {7, 3}, logx = true, logy = true}
-fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R / τ",
+fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R √a / τ",
            clabel = "mean time to |x| = R, in 1/a"}
 fig[1]:heatmap(ratios, radii, map):vline(1, {color = "white"})
 fig[1]:contour(ratios, radii, map, {levels = {0.1, 1, 10, 100, 1000}, color = "black",
                                     width = 0.6})
 fig[1]:line(ratios, (2 * T(ratios))^-0.5, {color = "white", style = "dot"}) -- R = tau/sigma
-fig[2]:set{xlabel = "R / τ", ylabel = "mean time to |x| = R, in 1/a", legend = "top left"}
+fig[2]:set{xlabel = "R √a / τ", ylabel = "mean time to |x| = R, in 1/a", legend = "top left"}
 
 for i, ratio in ipairs{0.5, 1, 2, 4} do
   local line, at, mean, bar = {}, {}, {}, {}

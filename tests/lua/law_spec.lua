@@ -407,7 +407,7 @@ t.test("moments that do not exist are inf or nan, with the reason", function()
   t.ok(why:find "never")
 end)
 
--- ---- the special cases of the saddle model, docs/sde.md 6.15 -----------------
+-- ---- the special cases of the saddle model, docs/sde.md 3.11 -----------------
 
 -- Zero flux: (s^2 p)'/2 = a x p, by central differences of log(s^2 p).
 local function no_flux(o, l, points)

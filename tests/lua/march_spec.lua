@@ -458,6 +458,8 @@ t.test("errors name the argument", function()
   fails("clock, an rng or a counter", function(x)
     return x + rng:normal()
   end, 1.0, 5, {lanes = 3})
+  fails("reads noise 'w', which option 'noise' does not name %(named: z%)",
+    function(x, n) return x + n.w end, 1.0, 5, {lanes = 3, noise = z})
   fails("must return the types", function(x) return T.stack{x, x} end, 1.0, 5,
     {lanes = 3})
   fails("own message", function() error("own message") end, 1.0, 5,

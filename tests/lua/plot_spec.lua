@@ -1,6 +1,7 @@
 -- plot_spec.lua: figures reach the file they name, whole or not at all; what
 -- is drawn is what was given; no text becomes a command; mistakes are named.
 local t = require "runner"
+local saddle = require "saddle"
 local core = require "saddle.core"
 local plot = require "saddle.plot"
 local data = require "saddle.plot.data"
@@ -156,6 +157,30 @@ t.test("histogram counts", function()
   t.eq(count, {2, 4}) -- half-open bins, the last one closed
   local _, sum = plot.histogram({0, 1, 3, 6, 10}, {0, 2, 4, 8}, nil, true)
   t.near(sum, {2 / 5 / 2, 1 / 5 / 2, 1 / 5 / 4}, 1e-15)
+end)
+
+t.test("a march's histogram, beside the same values counted by hist", function()
+  local run = saddle.march(function(x, noise) return x + noise.z end,
+    saddle.tensor{0, 0}, 4, {lanes = 500, seed = 1, noise = {z = {"normal", size = 2}},
+    observe = {at = {2, 4}, keep = true,
+               histogram = {low = -2, high = 2, bins = 5}}})
+  local function heights(...) return {text_of(plot.hist(...))} end
+  for time = 1, 2 do
+    for value = 1, 2 do
+      t.eq(heights(run.histogram, {time = time, value = value}),
+           heights(run.kept[{time, ":", value}], {bins = 5, range = {-2, 2}}))
+    end
+  end
+  t.fails(function() plot.hist(run.histogram, {bins = 3}) end, "has its own")
+end)
+
+t.test("the last tic's label stays inside the figure", function()
+  local function margin(far)
+    return tonumber(text_of(plot.line({0, far}, {0, 1}):set{
+      xrange = {0, far}}):match("set rmargin ([%d.]+)"))
+  end
+  t.ok(margin(1000) > margin(100))
+  t.near(margin(1000), 2.1, 1e-9) -- half of four digits, and a little
 end)
 
 t.test("histogram bins agree with a search in the edges", function()

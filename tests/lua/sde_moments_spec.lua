@@ -1,5 +1,5 @@
 -- sde_moments_spec.lua: the moments of the saddle model over time: the anchor of
--- docs/sde.md 3.1, its formula away from the limits, the limits of 6.15.
+-- docs/sde.md 3.1, its formula away from the limits, the limits of 3.11.
 -- MIT licence.
 local t = require "runner"
 local saddle = require "saddle"

@@ -346,6 +346,8 @@ t.test("errors name the option", function()
   no_exit("'dt' is missing", {x0 = 0, radius = 1})
   no_exit("a radius, or lower < upper", {x0 = 0, dt = 0.1})
   no_exit("not both", {x0 = 0, dt = 0.1, radius = 1, upper = 2})
+  no_exit("'x0': expected a number in %[%-1, 1%], got 3", {x0 = 3, dt = 0.1,
+                                                           radius = 1})
   no_exit("lower < upper, got 2 and 1", {x0 = 0, dt = 0.1, lower = 2,
                                          upper = 1})
   no_exit("needs a function", {x0 = {1, 0}, dt = 0.1, radius = 2},

@@ -66,8 +66,8 @@ function Exits:__tostring()
     ("mean time %.6g +- %.2g"):format(self.mean, self.se)
   return ("first exits: %s, %d %s, %s, upper side %.4f +- %.4f%s")
     :format(self.about, self.valid, self.what, text, self.upper,
-    self.upper_se, self.bad > 0 and (", %d not finite"):format(self.bad)
-    or "")
+    self.upper_se, (self.bad > 0 and (", %d not finite"):format(self.bad)
+    or "") .. (self.status == "done" and "" or ", " .. self.status))
 end
 
 local function summary(self)
@@ -88,8 +88,8 @@ local function summary(self)
   self.restricted_se =
     math.sqrt(spread:sum() / math.max(self.valid - 1, 1) / self.valid)
   local whole = self.censored == 0
-  self.mean = whole and mean or 0 / 0
-  self.se = whole and self.restricted_se or 0 / 0
+  self.mean = whole and mean or opt.nan
+  self.se = whole and self.restricted_se or opt.nan
   return self
 end
 

@@ -223,7 +223,7 @@ function Histogram:quantile(p, t, k)
   end
   local row, want = self.all[{t, k, ":"}]:totable(), p * total(self, t, k)
   local edges, sum = self:edges(k), row[1]
-  if want < sum then return 0 / 0 end
+  if want < sum then return opt.nan end
   for i = 1, self.bins do
     if sum + row[i + 1] >= want and row[i + 1] > 0 then
       local share = (want - sum) / row[i + 1]
@@ -231,7 +231,7 @@ function Histogram:quantile(p, t, k)
     end
     sum = sum + row[i + 1]
   end
-  return 0 / 0
+  return opt.nan
 end
 
 function Histogram:__tostring()

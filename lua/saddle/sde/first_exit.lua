@@ -117,6 +117,10 @@ function M.first_exit(m, opts)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths and stepping.integer(o.paths, "paths", 1, where), where)
+  if o.of == nil and x0:lt(low):lor(x0:gt(high)):all() then
+    fail("%s: option 'x0': expected a number in [%g, %g], got %s", where, low,
+      high, opt.show(o.x0))
+  end
   local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
   local leaves, stree = tree.flatten(y0, where)

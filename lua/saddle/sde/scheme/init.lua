@@ -44,10 +44,21 @@ function M.names()
   return table.move(NAMES, 1, #NAMES, 1, {})
 end
 
+-- What no row can do without, said before something fails for want of it.
+local function check_row(row)
+  for key, kind in pairs{name = "string", noise = "table", step = "function"} do
+    if type(row[key]) ~= kind then
+      fail(("scheme: expected a name or a row with name, noise, step; its %s " ..
+        "is %s"):format(key, opt.show(row[key])))
+    end
+  end
+end
+
 -- get(name) -> the scheme's row. A table is taken for a row itself, so that a
 -- new scheme can be tried before it is a file.
 function M.get(name)
-  if type(name) == "table" and name.step then
+  if type(name) == "table" then
+    check_row(name)
     return name
   end
   name = ALIASES[name] or name
@@ -106,7 +117,9 @@ function M.fitting(m)
       list[#list + 1] = name
     end
   end
-  return list
+  return setmetatable(list, {__tostring = function(names)
+    return table.concat(names, " ")
+  end})
 end
 
 local function for_general(m)
@@ -266,7 +279,7 @@ local function order(v)
   return v == nil and "-" or v == math.huge and "exact" or ("%g"):format(v)
 end
 
-local LINE = "%-20s %-6s %-6s %-12s %-37s %s"
+local LINE = "%-19s %-6s %-5s %-12s %s"
 
 local function right_for(row)
   return row.what or has(row.noise, "general") and "all noise"
@@ -275,13 +288,13 @@ end
 
 -- The table of all schemes as text; print(sde.scheme) shows it.
 function M.text()
-  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for",
-    "source")}
+  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for")}
   for _, name in ipairs(NAMES) do
     local row = M.get(name)
     lines[#lines + 1] = LINE:format(name, order(row.strong), order(row.weak),
-      row.sense, right_for(row),
-      row.source .. (row.note and " (" .. row.note .. ")" or ""))
+      row.sense, right_for(row))
+    lines[#lines + 1] = "    " .. row.source .. (row.note and ": " .. row.note
+      or "")
   end
   return table.concat(lines, "\n")
 end
