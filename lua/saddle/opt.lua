@@ -30,6 +30,16 @@ function M.is_tensor(v)
   return type(v) == "userdata" and core.graph.type(v) ~= nil
 end
 
+-- The integer that a number is, or nil: no strings, which math.tointeger takes.
+function M.whole(v)
+  return type(v) == "number" and math.tointeger(v) or nil
+end
+
+-- Is v a number, and neither NaN nor infinite?
+function M.finite(v)
+  return type(v) == "number" and v == v and math.abs(v) < math.huge
+end
+
 -- Edit distance between two short strings; a swap of neighbours counts one.
 local function distance(a, b)
   local before, row = {}, {}

@@ -25,12 +25,20 @@ local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
 local function fail(...) return core.fail((...):format(select(2, ...))) end
 
 function M.count(value, name, least, where)
-  local n = math.tointeger(value)
-  if type(value) ~= "number" or n == nil or n < least then
+  local n = opt.whole(value)
+  if n == nil or n < least then
     fail("%s: %s: expected an integer >= %d, got %s", where, name, least,
       opt.show(value))
   end
   return n
+end
+
+-- Noise has addresses for so many steps; without it they only must stay exact.
+local function check_steps(n, o, where)
+  local most = #o.draws > 0 and 1 << 33 or 1 << 53
+  if n > most then
+    fail("%s: expected at most %d steps, got %d", where, most, n)
+  end
 end
 
 -- ---- states -------------------------------------------------------------------
@@ -158,6 +166,7 @@ function M.watch_machine(of, leaves, stree, o, where)
     for _, s in ipairs(shape) do count = count * s end
     size = size + count
   end
+  if size == 0 then fail("%s: there is nothing to look at", where) end
   return machine, {tree = t.ytree, shapes = shapes, size = size}
 end
 
@@ -290,7 +299,8 @@ end
 -- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
 function Run:bad_lanes(most)
   local list, mask = {}, self.bad_mask:nonzero()
-  for i = 1, math.min(mask.shape[1], most or 100) do
+  most = most and M.count(most, "argument 1", 0, "bad_lanes") or 100
+  for i = 1, math.min(mask.shape[1], most) do
     list[i] = mask[i]
   end
   return list
@@ -344,6 +354,7 @@ function Run:resume(n)
     end
   end
   run.bad_mask = self.bad_mask:copy()
+  check_steps(self.steps + math.min(n, 1 << 60), self.o, "resume")
   M.observe(run, self.steps + n, "resume")
   system.guard(run_all, run, self.steps + n, self.o.progress and "march")
   return finish(run)
@@ -351,6 +362,7 @@ end
 
 -- save(file): into a .npz file, which the option checkpoint goes on from.
 function Run:save(path)
+  checkpoint.check_path(path, "save")
   checkpoint.save(self, path)
 end
 
@@ -368,7 +380,7 @@ local function check_first(self, where)
   local leaves, finite = {}, false
   for i, leaf in ipairs(self.leaves) do
     leaves[i] = leaf[{"1:" .. lanes}]:contiguous()
-    if not leaves[i]:isfinite():all() then
+    if self.steps == 0 and not leaves[i]:isfinite():all() then
       fail("%s: the state: leaf %d has a NaN or an infinity", where, i)
     end
   end
@@ -378,7 +390,7 @@ local function check_first(self, where)
     first = self.steps, seed = self.seed, first_lane = self.first_lane,
     bad = bad}
   finite = bad:sum() < lanes
-  if not finite then
+  if not finite and self.steps == 0 then
     fail("%s: the first step gives NaN or infinity in every lane", where)
   end
 end
@@ -390,8 +402,11 @@ local function options(opts, where)
     fail("%s: option 'dt': expected a step > 0, got %s", where,
       opt.show(o.dt))
   end
+  if not opt.finite(o.t0) then
+    fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
+  end
   o.seed = o.seed == nil and system.seed() or o.seed
-  if math.tointeger(o.seed) == nil then
+  if opt.whole(o.seed) == nil then
     fail("%s: option 'seed': expected an integer, got %s", where,
       opt.show(o.seed))
   end
@@ -407,14 +422,10 @@ end
 -- Goes on from the option's file where there is one.
 local function continue_from(self, n, where)
   local path = self.o.checkpoint
-  if type(path) ~= "string" then
-    fail("%s: option 'checkpoint': expected a file name, got %s", where,
-      opt.show(path))
-  end
-  if file.exists(path) == nil then return end
-  self.start_types = {}
-  for i, leaf in ipairs(self.leaves) do
-    self.start_types[i] = G.type(leaf)
+  checkpoint.check_path(path, where .. ": option 'checkpoint'")
+  if file.exists(path) == nil then
+    checkpoint.save(self, path) -- can it be written? Better now than at the end
+    return
   end
   checkpoint.load(self, path)
   if self.steps > n then
@@ -440,6 +451,7 @@ function M.march(step, state, n, opts)
   static.check_function(step, where)
   local o = options(opts, where)
   n = M.count(n, "argument 3", 0, where)
+  check_steps(n, o, where)
   local lanes = o.lanes and M.count(o.lanes, "option 'lanes'", 1, where)
   local leaves, stree = flatten(state, where .. ": argument 2")
   lanes = state_leaves(leaves, lanes, where)

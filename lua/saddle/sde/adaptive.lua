@@ -161,7 +161,8 @@ end
 -- bad_paths(most): numbers of paths that are not finite.
 function Ensemble:bad_paths(most)
   local list, mask = {}, self.bad_mask:nonzero()
-  for i = 1, math.min(mask.shape[1], most or 100) do
+  most = most and march.count(most, "argument 1", 0, "bad_paths") or 100
+  for i = 1, math.min(mask.shape[1], most) do
     list[i] = mask[i]
   end
   return list

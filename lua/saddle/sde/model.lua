@@ -9,7 +9,7 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local static = require "saddle.static"
 local transform = require "saddle.transform"
-local correlation = require "saddle.sde.correlation"
+local correlation = require "saddle.march.correlation"
 local forms = require "saddle.sde.forms"
 local noise_class = require "saddle.sde.noise_class"
 
