@@ -29,7 +29,7 @@ local defaults = {
 -- ---- options ------------------------------------------------------------------
 
 local function count(v, what)
-  local n = math.tointeger(v)
+  local n = opt.whole(v)
   if n == nil or n < 1 then
     fail(("convergence: %s: expected an integer >= 1, got %s"):format(what,
       opt.show(v)))

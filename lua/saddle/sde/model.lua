@@ -51,7 +51,7 @@ end
 -- ---- checks --------------------------------------------------------------------
 
 local function check_count(v, where, what)
-  local n = math.tointeger(v)
+  local n = opt.whole(v)
   if n == nil or n < 1 then
     fail(("%s: %s: expected an integer >= 1, got %s"):format(where, what,
       opt.show(v)))
@@ -222,6 +222,13 @@ end
 function M.model(spec)
   local where = "model"
   local o = opt.check(spec, defaults, where)
+  if type(o.name) ~= "string" then
+    fail(("%s: name: expected a text, got %s"):format(where, opt.show(o.name)))
+  end
+  if o.params ~= nil and type(o.params) ~= "table" then
+    fail(("%s: params: expected a table, got %s"):format(where,
+      opt.show(o.params)))
+  end
   local m = setmetatable({name = o.name, params = o.params or {}}, Model)
   m.sense = check_sense(o.sense, where)
   m.drift = check_function(o.drift, where, "drift")
@@ -318,5 +325,7 @@ end
 function Model:forms()
   return forms.both(self)
 end
+
+opt.class(Model, "model")
 
 return M

@@ -40,7 +40,7 @@ local function positive(v, name, where)
 end
 
 local function check_batch(batch, n, replacement)
-  local size = math.tointeger(batch)
+  local size = opt.whole(batch)
   if size == nil or size < 1 or not replacement and size > n then
     fail(("from_sgd: batch: expected an integer in 1 .. %s, got %s"):format(
       replacement and "any" or tostring(n), opt.show(batch)))
@@ -150,7 +150,7 @@ function Sgd:svrg(spec)
     fail(("svrg: landmark: expected a number, got %s"):format(
       opt.show(landmark)))
   end
-  local every = math.tointeger(o.every)
+  local every = opt.whole(o.every)
   if every == nil or every < 0 then
     fail(("svrg: every: expected an integer >= 0, got %s"):format(
       opt.show(o.every)))
@@ -220,5 +220,7 @@ function Sgd:__tostring()
     "tau = %.6g, rho = %.6g"):format(self.kind or "sgd", self.n, self.lr,
     self.batch, p.a, p.sigma, p.tau, p.rho)
 end
+
+opt.class(Sgd, "sgd")
 
 return M
