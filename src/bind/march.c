@@ -27,6 +27,14 @@ static machine *check_machine(lua_State *L, int idx) {
 
 /* ---- fields of a table ---------------------------------------------------- */
 
+/* Raises unless a table is on top. */
+static void need_table(lua_State *L, const char *name) {
+  if (!lua_istable(L, -1)) {
+    sl_raisef(L, "march: %s: expected a table, got %s", name,
+              sl_typename(L, -1));
+  }
+}
+
 static double num_field(lua_State *L, int idx, const char *name, double dflt) {
   lua_getfield(L, idx, name);
   double v = lua_isnil(L, -1) ? dflt : sl_checknum(L, -1, name);
@@ -87,7 +95,7 @@ static void read_noises(lua_State *L, int idx, machine *k) {
   }
   for (int i = 0; i < k->nnoise; i++) {
     lua_rawgeti(L, -1, i + 1);
-    luaL_checktype(L, -1, LUA_TTABLE);
+    need_table(L, "noise");
     k->noise[i] = read_noise(L);
     lua_pop(L, 1);
   }
@@ -220,7 +228,7 @@ static void read_states(lua_State *L, request *r, int to) {
   r->final = pointers(L, n);
   r->path = pointers(L, n);
   lua_getfield(L, 2, "states");
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "states");
   for (int k = 0; k < n; k++) {
     lua_rawgeti(L, -1, k + 1);
     r->start[k] = sl_checktensor(L, -1);
@@ -283,7 +291,7 @@ static void read_job(lua_State *L, request *r) {
 static double *numbers(lua_State *L, int idx, const char *name, sl_int n) {
   double *x = sl_bind_scratch(L, (n + 1) * (sl_int)sizeof *x);
   lua_getfield(L, idx, name);
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, name);
   for (sl_int i = 0; i < n; i++) {
     lua_rawgeti(L, -1, i + 1);
     x[i] = sl_checknum(L, -1, name);
@@ -295,7 +303,7 @@ static double *numbers(lua_State *L, int idx, const char *name, sl_int n) {
 
 static void read_times(lua_State *L, int idx, sl_watch *w) {
   lua_getfield(L, idx, "times");
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "times");
   int at = lua_gettop(L);
   w->ntime = (sl_int)lua_rawlen(L, at);
   sl_int *time = sl_bind_scratch(L, (w->ntime + 1) * (sl_int)sizeof *time);
@@ -316,7 +324,7 @@ static void read_histogram(lua_State *L, int idx, sl_watch *w, int to) {
     lua_pop(L, 1);
     return;
   }
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "histogram");
   int at = lua_gettop(L);
   lua_getfield(L, at, "scale");
   h->scale = (sl_bins)luaL_checkoption(L, -1, "linear", scales);
@@ -352,7 +360,7 @@ static void read_watch(lua_State *L, request *r, int to) {
   if (lua_isnil(L, -1)) {
     return;
   }
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "watch");
   int idx = lua_gettop(L);
   lua_getfield(L, idx, "machine");
   const machine *k = check_machine(L, -1);

@@ -167,6 +167,9 @@ function M.load(run, path)
     end
   end
   run.leaves, run.start = leaves, start
+  if data.at == nil and (data.kept_1 or data.moments or data.count) then
+    damaged(path, "it has no times")
+  end
   if run.observe and data.at ~= nil then load_seen(run, data, path) end
 end
 
