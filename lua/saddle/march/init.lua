@@ -25,13 +25,12 @@ local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
 
 local function fail(...) return core.fail((...):format(select(2, ...))) end
 
-function M.count(value, name, least, where)
-  local n = math.tointeger(value)
-  if type(value) ~= "number" or n == nil or n < least then
-    fail("%s: %s: expected an integer >= %d, got %s", where, name, least,
-      opt.show(value))
+-- Noise has addresses for so many steps; without it they only must stay exact.
+local function check_steps(n, o, where)
+  local most = #o.draws > 0 and 1 << 33 or 1 << 53
+  if n > most then
+    fail("%s: expected at most %d steps, got %d", where, most, n)
   end
-  return n
 end
 
 -- ---- states -------------------------------------------------------------------
@@ -196,7 +195,8 @@ end
 -- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
 function M.bad_lanes(self, most)
   local list, mask = {}, self.bad_mask:nonzero()
-  for i = 1, math.min(mask.shape[1], most or 100) do
+  most = most and opt.integer(most, "argument 1", 0, "bad_lanes") or 100
+  for i = 1, math.min(mask.shape[1], most) do
     list[i] = mask[i]
   end
   return list
@@ -206,7 +206,7 @@ Run.bad_lanes = M.bad_lanes
 -- replay(lane): the states of one lane after 0, 1, ... steps, [steps + 1 x ...],
 -- and the number of the first step that gave something not finite, or nil.
 function Run:replay(lane)
-  local n = M.count(lane, "argument 1", 1, "replay")
+  local n = opt.integer(lane, "argument 1", 1, "replay")
   if n > self.lanes then
     fail("replay: expected a lane in 1..%d, got %d", self.lanes, n)
   end
@@ -238,7 +238,7 @@ end
 -- resume(n): the same march for n further steps, as a new run: its bits are
 -- those of one march.
 function Run:resume(n)
-  n = M.count(n, "argument 1", 0, "resume")
+  n = opt.integer(n, "argument 1", 0, "resume")
   local run = setmetatable({}, Run)
   for key, value in pairs(self) do run[key] = value end
   run.seen_at = self.at or {}
@@ -251,6 +251,7 @@ function Run:resume(n)
     end
   end
   run.bad_mask = self.bad_mask:copy()
+  check_steps(self.steps + math.min(n, 1 << 60), self.o, "resume")
   M.observe(run, self.steps + n, "resume")
   system.guard(run_all, run, self.steps + n, self.o.progress and "march")
   return finish(run)
@@ -258,6 +259,7 @@ end
 
 -- save(file): into a .npz file, which the option checkpoint goes on from.
 function Run:save(path)
+  checkpoint.check_path(path, "save")
   checkpoint.save(self, path)
 end
 
@@ -275,7 +277,7 @@ local function check_first(self, where)
   local leaves, finite = {}, false
   for i, leaf in ipairs(self.leaves) do
     leaves[i] = leaf[{"1:" .. lanes}]:contiguous()
-    if not leaves[i]:isfinite():all() then
+    if self.steps == 0 and not leaves[i]:isfinite():all() then
       fail("%s: the state: leaf %d has a NaN or an infinity", where, i)
     end
   end
@@ -285,7 +287,7 @@ local function check_first(self, where)
     first = self.steps, seed = self.seed, first_lane = self.first_lane,
     bad = bad}
   finite = bad:sum() < lanes
-  if not finite then
+  if not finite and self.steps == 0 then
     fail("%s: the first step gives NaN or infinity in every lane", where)
   end
 end
@@ -297,12 +299,15 @@ local function options(opts, where)
     fail("%s: option 'dt': expected a step > 0, got %s", where,
       opt.show(o.dt))
   end
+  if not opt.finite(o.t0) then
+    fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
+  end
   o.seed = o.seed == nil and system.seed() or o.seed
-  if math.tointeger(o.seed) == nil then
+  if opt.whole(o.seed) == nil then
     fail("%s: option 'seed': expected an integer, got %s", where,
       opt.show(o.seed))
   end
-  o.block = M.count(o.block, "option 'block'", 0, where)
+  o.block = opt.integer(o.block, "option 'block'", 0, where)
   if o.block % 64 ~= 0 then
     fail("%s: option 'block': expected a multiple of 64, got %d", where,
       o.block)
@@ -314,14 +319,10 @@ end
 -- Goes on from the option's file where there is one.
 local function continue_from(self, n, where)
   local path = self.o.checkpoint
-  if type(path) ~= "string" then
-    fail("%s: option 'checkpoint': expected a file name, got %s", where,
-      opt.show(path))
-  end
-  if file.exists(path) == nil then return end
-  self.start_types = {}
-  for i, leaf in ipairs(self.leaves) do
-    self.start_types[i] = G.type(leaf)
+  checkpoint.check_path(path, where .. ": option 'checkpoint'")
+  if file.exists(path) == nil then
+    checkpoint.save(self, path) -- can it be written? Better now than at the end
+    return
   end
   checkpoint.load(self, path)
   if self.steps > n then
@@ -346,15 +347,16 @@ function M.march(step, state, n, opts)
   local where = "march"
   static.check_function(step, where)
   local o = options(opts, where)
-  n = M.count(n, "argument 3", 0, where)
-  local lanes = o.lanes and M.count(o.lanes, "option 'lanes'", 1, where)
+  n = opt.integer(n, "argument 3", 0, where)
+  check_steps(n, o, where)
+  local lanes = o.lanes and opt.integer(o.lanes, "option 'lanes'", 1, where)
   local leaves, stree = flatten(state, where .. ": argument 2")
   lanes = state_leaves(leaves, lanes, where)
   local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
     seed = math.tointeger(o.seed), block = o.block, stree = stree,
     leaves = leaves, start = leaves, steps = 0, next_seen = 1, seen = {},
     seen_at = {},
-    first_lane = M.count(o.first_lane, "option 'first_lane'", 0, where),
+    first_lane = opt.integer(o.first_lane, "option 'first_lane'", 0, where),
     bad_mask = tensor.zeros{lanes, dtype = "u8"}}, Run)
   M.prepare(self, n, where)
   if o.checkpoint ~= nil then continue_from(self, n, where) end

@@ -214,7 +214,11 @@ function M.first_exit(m, opts)
   for _, name in ipairs{"x0", "dt"} do
     if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
   end
-  stepping.positive(o.dt, "dt", where)
+  stepping.common(o, where)
+  if o.of ~= nil and type(o.of) ~= "function" then
+    fail("%s: option 'of': expected a function of x and t, got %s", where,
+      opt.show(o.of))
+  end
   local low, high = bounds(o, where)
   if m.dim > 1 and o.of == nil then
     fail("%s: option 'of': a model of %d dimensions needs a function to the " ..
@@ -225,16 +229,14 @@ function M.first_exit(m, opts)
     MOST_STEPS)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
-    o.paths and stepping.integer(o.paths, "paths", 1, where), where)
+    o.paths, where)
   local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
   local list, draws = noises.read(stepping.noise(p, o.dt), where)
   local machine, leaves, stree = machine_of(p, b, o, y0, draws, list, where)
-  local seed = o.seed == nil and system.seed() or
-    stepping.integer(o.seed, "seed", math.mininteger, where)
+  local seed = o.seed or system.seed()
   local self = setmetatable({model = m, scheme = p.name, exact = b.exact,
-    dt = o.dt, t_max = steps * o.dt,
-    first_path = stepping.integer(o.first_path, "first_path", 0, where),
+    dt = o.dt, t_max = steps * o.dt, first_path = o.first_path,
     lower = low, upper_bound = high, seed = seed}, Exits)
   local job = {steps = steps, seed = seed, block = o.block,
     low = b.low, high = b.high, low_end = b.low_end, high_end = b.high_end,
