@@ -8,10 +8,11 @@ local opt = require "saddle.opt"
 local tree = require "saddle.tree"
 local static = require "saddle.static"
 local progress = require "saddle.progress"
-local noises = require "saddle.march.noise"
+local options = require "saddle.march.options"
 local trace = require "saddle.march.trace"
 local observing = require "saddle.march.observe"
 local checkpoint = require "saddle.march.checkpoint"
+local exits = require "saddle.march.exits"
 local file = require "saddle.file"
 
 local G, system, tensor, none = core.graph, core.system, core.tensor, opt.none
@@ -31,39 +32,6 @@ local function check_steps(n, o, where)
   if n > most then
     fail("%s: expected at most %d steps, got %d", where, most, n)
   end
-end
-
--- ---- states -------------------------------------------------------------------
-
--- Leaves with lanes on axis 1, contiguous f64. lanes: nil, or how often the state
--- of one lane is repeated.
-local function state_leaves(leaves, lanes, where)
-  local size = lanes
-  for i, leaf in ipairs(leaves) do
-    local x = type(leaf) == "number" and tensor(leaf + 0.0) or leaf
-    local text, shape, dtype = G.type(x)
-    if G.issymbolic(x) then
-      fail("%s: the state: expected concrete tensors: inside a traced " ..
-        "function write the loop in Lua", where)
-    end
-    if dtype ~= "f64" then
-      fail("%s: the state: expected f64, leaf %d is %s", where, i, text)
-    end
-    if lanes then
-      x = x:reshape(1, table.unpack(shape))
-        :broadcast_to(lanes, table.unpack(shape))
-    elseif shape[1] == nil or size and shape[1] ~= size then
-      fail("%s: the state: leaf %d is %s: axis 1 of every leaf counts lanes%s",
-        where, i, text, size and (", of which the first has " .. size) or
-        "; for copies of one state give the option lanes")
-    end
-    size = size or shape[1]
-    leaves[i] = x:contiguous()
-  end
-  if size == nil or size < 1 then
-    fail("%s: the state: expected at least one lane", where)
-  end
-  return size
 end
 
 -- ---- segments -----------------------------------------------------------------
@@ -292,30 +260,6 @@ local function check_first(self, where)
   end
 end
 
-local function options(opts, where)
-  local o = opt.check(opts, OPTIONS, where)
-  if o.dt ~= nil and not (type(o.dt) == "number" and o.dt > 0 and
-                          o.dt < math.huge) then
-    fail("%s: option 'dt': expected a step > 0, got %s", where,
-      opt.show(o.dt))
-  end
-  if not opt.finite(o.t0) then
-    fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
-  end
-  o.seed = o.seed == nil and system.seed() or o.seed
-  if opt.whole(o.seed) == nil then
-    fail("%s: option 'seed': expected an integer, got %s", where,
-      opt.show(o.seed))
-  end
-  o.block = opt.integer(o.block, "option 'block'", 0, where)
-  if o.block % 64 ~= 0 then
-    fail("%s: option 'block': expected a multiple of 64, got %d", where,
-      o.block)
-  end
-  o.noises, o.draws = noises.read(o.noise, where)
-  return o
-end
-
 -- Goes on from the option's file where there is one.
 local function continue_from(self, n, where)
   local path = self.o.checkpoint
@@ -346,17 +290,16 @@ end
 function M.march(step, state, n, opts)
   local where = "march"
   static.check_function(step, where)
-  local o = options(opts, where)
+  local o = options.check(opts, OPTIONS, where)
   n = opt.integer(n, "argument 3", 0, where)
   check_steps(n, o, where)
-  local lanes = o.lanes and opt.integer(o.lanes, "option 'lanes'", 1, where)
   local leaves, stree = flatten(state, where .. ": argument 2")
-  lanes = state_leaves(leaves, lanes, where)
+  local lanes = options.state(leaves, o.lanes, where)
   local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
-    seed = math.tointeger(o.seed), block = o.block, stree = stree,
+    seed = o.seed, block = o.block, stree = stree,
     leaves = leaves, start = leaves, steps = 0, next_seen = 1, seen = {},
     seen_at = {},
-    first_lane = opt.integer(o.first_lane, "option 'first_lane'", 0, where),
+    first_lane = o.first_lane,
     bad_mask = tensor.zeros{lanes, dtype = "u8"}}, Run)
   M.prepare(self, n, where)
   if o.checkpoint ~= nil then continue_from(self, n, where) end
@@ -394,6 +337,44 @@ function M.observe(self, last, where)
   self.next_seen = #before + 1
   o.times = table.move(o.times, 1, #o.times, #before + 1,
     table.move(before, 1, #before, 1, {}))
+end
+
+local EXIT_OPTIONS = {noise = none, seed = none, lanes = none, dt = none,
+  t0 = 0, progress = false, block = 0, first_lane = 0, radius = none,
+  lower = none, upper = none, of = none, variance = none}
+
+--- first_exit(step, state, n, options) -> exits: when and where a number leaves an
+--- interval, within n steps of a march. radius, or lower and upper; of =
+--- function(state, t): the number (the state itself, if it is one); variance =
+--- function(state, t): of the Brownian bridge over a step from that state (a
+--- jump when not given: only the ends of steps count). Lanes that have left make room
+--- for the next. Other options as in march. The exits have time (in steps, or
+--- units of dt), side (-1, 1; 0: still inside, its time NaN), state, mean, se,
+--- restricted_mean, upper, upper_se, censored, bad, status; method survival(t).
+function M.first_exit(step, state, n, opts)
+  local where = "first_exit"
+  static.check_function(step, where)
+  local o = options.check(opts, EXIT_OPTIONS, where)
+  o.steps = opt.integer(n, "argument 3", 1, where)
+  check_steps(o.steps, o, where)
+  local low, high = exits.bounds(o, where)
+  for _, name in ipairs{"of", "variance"} do
+    if o[name] ~= nil and type(o[name]) ~= "function" then
+      fail("%s: option '%s': expected a function of state and t, got %s", where,
+        name, opt.show(o[name]))
+    end
+  end
+  local leaves, stree = flatten(state, where .. ": argument 2")
+  o.lanes = options.state(leaves, o.lanes, where)
+  o.label = o.progress and "first exits"
+  local of = o.of or function(x) return x end
+  local function watched(x, noise, t)
+    local y = step(x, noise, t)
+    return y, of(x, t), of(y, t + (o.dt or 1)),
+      o.variance and o.variance(x, t) or 0.0
+  end
+  return exits.run({about = "march", what = "lanes", t_max = o.steps *
+    (o.dt or 1)}, watched, leaves, stree, o, {low = low, high = high}, where)
 end
 
 return setmetatable(M, {__call = function(_, ...) return M.march(...) end})

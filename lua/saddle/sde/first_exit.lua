@@ -6,13 +6,12 @@
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local tree = require "saddle.tree"
-local chunks = require "saddle.march.chunks"
+local exits = require "saddle.march.exits"
 local noises = require "saddle.march.noise"
-local trace = require "saddle.march.trace"
 local model = require "saddle.sde.model"
 local stepping = require "saddle.sde.stepping"
 
-local G, T, system, none = core.graph, core.tensor, core.system, opt.none
+local T, system, none = core.tensor, core.system, opt.none
 
 local M = {}
 
@@ -24,30 +23,6 @@ local OPTIONS = {
 local MOST_STEPS = 1e6 -- of a path where t_max is not given
 
 local function fail(...) return core.fail((...):format(select(2, ...))) end
-
--- ---- bounds -------------------------------------------------------------------
-
-local function bounds(o, where)
-  if o.radius ~= nil then
-    if o.lower ~= nil or o.upper ~= nil then
-      fail("%s: give 'radius', or 'lower' and 'upper', not both", where)
-    end
-    local r = stepping.positive(o.radius, "radius", where)
-    return -r, r
-  end
-  local low, high = o.lower or -math.huge, o.upper or math.huge
-  for name, v in pairs{lower = low, upper = high} do
-    if type(v) ~= "number" or v ~= v then
-      fail("%s: option '%s': expected a number, got %s", where, name,
-        opt.show(v))
-    end
-  end
-  if o.lower == nil and o.upper == nil or low >= high then
-    fail("%s: expected a radius, or lower < upper, got %s and %s", where,
-      opt.show(o.lower), opt.show(o.upper))
-  end
-  return low, high
-end
 
 -- ---- what the bridge is made of -----------------------------------------------
 
@@ -115,91 +90,7 @@ local function bridge_of(p, o, low, high, x0)
   return b
 end
 
--- ---- the machine --------------------------------------------------------------
-
-local function machine_of(p, b, o, y0, draws, list, where)
-  local leaves, stree = tree.flatten(y0, where)
-  local function step(y, noise, t)
-    local z = p.step(y, t, o.dt, stepping.increments(p, noise))
-    local before, after, v = b.look(y, z, t)
-    return z, before, after, o.bridge and v or 0.0
-  end
-  local t = trace.lane(step, leaves, stree,
-    {dt = o.dt, t0 = o.t0, draws = draws, noises = list}, where)
-  for i = #t.y - 2, #t.y do
-    local text, shape = G.type(t.y[i])
-    if #shape > 0 then
-      fail("%s: option 'of': expected a function to a number, got %s", where,
-        text)
-    end
-  end
-  local machine = trace.narrow(t, #leaves, draws, "aged")
-  if not machine then
-    fail("%s: the step is too large to be run lane by lane", where)
-  end
-  return machine, leaves, stree
-end
-
--- ---- results ------------------------------------------------------------------
-
-local Exits = {__name = "first exits"}
-Exits.__index = Exits
-
--- survival(t): the share of paths still inside at time t <= t_max, and its
--- standard error; for a tensor of times, tensors.
-function Exits:survival(t)
-  if opt.is_tensor(t) or type(t) == "table" then
-    local list, errors = {}, {}
-    for i, v in ipairs(type(t) == "table" and t or t:totable()) do
-      list[i], errors[i] = self:survival(v)
-    end
-    return T(list), T(errors)
-  end
-  if type(t) ~= "number" or not (t <= self.t_max) then
-    fail("survival: expected a time up to t_max = %g, got %s", self.t_max,
-      opt.show(t))
-  end
-  local inside = 1 - self.time:le(t):to("f64"):sum() / self.valid
-  return inside, math.sqrt(inside * (1 - inside) / self.valid)
-end
-
-function Exits:__tostring()
-  local text = self.censored > 0 and
-    ("%d still inside at t = %g"):format(self.censored, self.t_max) or
-    ("mean time %.6g +- %.2g"):format(self.mean, self.se)
-  return ("first exits: %s by %s%s, %d paths, %s, upper side %.4f +- %.4f%s")
-    :format(self.model.name, self.scheme, self.exact and "" or
-    " (noise frozen within steps)", self.valid, text, self.upper,
-    self.upper_se, self.bad > 0 and (", %d not finite"):format(self.bad)
-    or "")
-end
-
-local function summary(self)
-  local done = self.time:isfinite()
-  local upper = self.side:eq(1):to("f64"):sum()
-  self.bad = self.side:isnan():sum()
-  self.valid = self.paths - self.bad
-  self.exited = done:sum()
-  self.censored = self.valid - self.exited
-  self.upper = upper / self.exited
-  self.upper_se = math.sqrt(self.upper * (1 - self.upper) / self.exited)
-  -- the mean of min(T, t_max), which is the mean of T when nobody is left
-  local within = T.where(self.side:eq(0), self.t_max,
-    T.where(done, self.time, 0))
-  local mean = within:sum() / self.valid
-  local spread = T.where(self.side:isnan(), 0, (within - mean)^2)
-  self.restricted_mean = mean
-  self.restricted_se =
-    math.sqrt(spread:sum() / math.max(self.valid - 1, 1) / self.valid)
-  local whole = self.censored == 0
-  self.mean = whole and mean or 0 / 0
-  self.se = whole and self.restricted_se or 0 / 0
-  return self
-end
-
 -- ---- the run ------------------------------------------------------------------
-
-local LEAST = 2048 -- paths of a chunk
 
 --- first_exit(model, options) -> exits. x0 (a number, [d], or one for each path);
 --- radius, or lower and upper; of = function(x, t): the number that must stay
@@ -219,7 +110,7 @@ function M.first_exit(m, opts)
     fail("%s: option 'of': expected a function of x and t, got %s", where,
       opt.show(o.of))
   end
-  local low, high = bounds(o, where)
+  local low, high = exits.bounds(o, where)
   if m.dim > 1 and o.of == nil then
     fail("%s: option 'of': a model of %d dimensions needs a function to the " ..
       "number that leaves", where, m.dim)
@@ -232,26 +123,22 @@ function M.first_exit(m, opts)
     o.paths, where)
   local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
-  local list, draws = noises.read(stepping.noise(p, o.dt), where)
-  local machine, leaves, stree = machine_of(p, b, o, y0, draws, list, where)
-  local seed = o.seed or system.seed()
-  local self = setmetatable({model = m, scheme = p.name, exact = b.exact,
-    dt = o.dt, t_max = steps * o.dt, first_path = o.first_path,
-    lower = low, upper_bound = high, seed = seed}, Exits)
-  local job = {steps = steps, seed = seed, block = o.block,
-    low = b.low, high = b.high, low_end = b.low_end, high_end = b.high_end,
-    rate = b.rate}
-  local parts
-  parts, self.status = chunks.run(function()
-    local out, stopped = machine:exits(job)
-    return not stopped and out or nil
-  end, job, leaves, {lanes = paths, first_lane = self.first_path, least = LEAST,
-    label = o.progress and "first exits"}, where)
-  self.time = chunks.field(parts, function(part) return part.time end) * o.dt
-  self.side = chunks.field(parts, function(part) return part.side end)
-  self.paths = self.time.shape[1]
-  self.x = p.from_all(tree.unflatten(stree, chunks.states(parts)))
-  return summary(self)
+  local leaves, stree = tree.flatten(y0, where)
+  local function step(y, noise, t)
+    local z = p.step(y, t, o.dt, stepping.increments(p, noise))
+    local before, after, v = b.look(y, z, t)
+    return z, before, after, o.bridge and v or 0.0
+  end
+  local asked = {dt = o.dt, t0 = o.t0, lanes = paths, steps = steps,
+    first_lane = o.first_path, block = o.block, seed = o.seed or system.seed(),
+    label = o.progress and "first exits"}
+  asked.noises, asked.draws = noises.read(stepping.noise(p, o.dt), where)
+  local self = exits.run({model = m, scheme = p.name, exact = b.exact,
+    dt = o.dt, t_max = steps * o.dt, lower = low, upper_bound = high,
+    what = "paths", about = ("%s by %s%s"):format(m.name, p.name, b.exact and
+    "" or " (noise frozen within steps)")}, step, leaves, stree, asked, b, where)
+  self.paths, self.x = self.time.shape[1], p.from_all(self.state)
+  return self
 end
 
 return M
