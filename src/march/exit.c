@@ -64,7 +64,7 @@ static bool leaves(const worker *w, sl_int i, double x, double y, double v,
   const sl_exits *e = w->exits;
   const sl_int lane = w->lane[i];
   if (!isfinite(y) || isnan(v)) {
-    e->time[lane] = e->side[lane] = NAN;
+    e->time[lane] = e->side[lane] = (double)NAN;
     return true;
   }
   const double up = touches(e->high - x, e->high_end - y, v);
@@ -207,7 +207,7 @@ static void check_slots(worker *w, sl_int s) {
     if (w->near[i] && leaves(w, i, x[i], y[i], v[i], s - w->born[i])) {
       alight(w, i, s + 1);
     } else if (s + 1 - w->born[i] == w->job->steps) {
-      w->exits->time[w->lane[i]] = NAN;
+      w->exits->time[w->lane[i]] = (double)NAN;
       w->exits->side[w->lane[i]] = 0;
       alight(w, i, s + 1);
     }

@@ -50,7 +50,7 @@ static double sum_ways(const double w[WAYS]) {
 static sl_moments leaf_moments(const double *x, sl_int n) {
   double v[LEAF], one[LEAF], s1[WAYS] = {0}, s2[WAYS] = {0}, s3[WAYS] = {0},
          s4[WAYS] = {0}, count[WAYS] = {0};
-  sl_moments m = {.low = INFINITY, .high = -INFINITY};
+  sl_moments m = {.low = HUGE_VAL, .high = -HUGE_VAL};
   for (sl_int i = 0; i < LEAF; i++) {
     bool in = i < n && isfinite(x[i]);
     one[i] = in;
