@@ -124,7 +124,7 @@ static void count_bins(const sl_histogram *h, sl_int q, sl_int n,
   transform(h, n, x, y);
   for (sl_int i = 0; i < n; i++) {
     double bin = floor((y[i] - low) * width) + 1;
-    bin = bin < 0 ? 0 : bin > most ? most : bin;
+    bin = !(bin > 0) ? 0 : bin > most ? most : bin; /* NaN: bins of no width */
     if (h->scale == SL_BINS_LOG && x[i] <= 0) {
       bin = 0;
     }

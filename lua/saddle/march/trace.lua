@@ -110,6 +110,7 @@ function M.watch(of, leaves, stree, o, where)
     for _, s in ipairs(shape) do count = count * s end
     size = size + count
   end
+  if size == 0 then fail("%s: there is nothing to look at", where) end
   return machine, {tree = t.ytree, shapes = shapes, size = size}
 end
 
