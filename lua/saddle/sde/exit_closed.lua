@@ -87,7 +87,7 @@ end
 -- T(0) sigma^2 as a function of u = sigma R / tau, by nu = 1 - 2a/sigma^2.
 local CASES = {
   [-1] = function(u) return log1p(u * u) end,
-  [0] = function(u) return apply("asinh", u) ^ 2 end,
+  [0] = function(u) return tensor(u + 0.0):asinh():item() ^ 2 end,
   [1] = function(u) return 2 * u * math.atan(u) - log1p(u * u) end,
   [2] = function(u) return u * u end,
 }
