@@ -90,6 +90,9 @@ local function known_names(defaults)
   return names
 end
 
+-- fail(format, ...): raises, as string.format has it, from the user's line.
+function M.fail(...) return core.fail((...):format(select(2, ...))) end
+
 -- check(opts, defaults, where): opts may be nil. Keys of `defaults` are the
 -- known ones; a default of opt.none stays nil when not given. Where the default
 -- is a number the value must be one, a function that gives one, or false

@@ -12,7 +12,7 @@ local G, T = core.graph, core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- bounds(o, where): the interval that the options radius, or lower and upper, say.
 function M.bounds(o, where)

@@ -24,7 +24,7 @@ local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
                  observe = none, progress = false, block = 0, check = true,
                  first_lane = 0, checkpoint = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- Noise has addresses for so many steps; without it they only must stay exact.
 local function check_steps(n, o, where)

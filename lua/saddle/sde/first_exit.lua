@@ -22,7 +22,7 @@ local OPTIONS = {
 }
 local MOST_STEPS = 1e6 -- of a path where t_max is not given
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- what the bridge is made of -----------------------------------------------
 

@@ -17,7 +17,7 @@ local OPTIONS = {
   adaptive = none, block = 0, checkpoint = none, first_path = 0,
 }
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- what is observed ---------------------------------------------------------
 

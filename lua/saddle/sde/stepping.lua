@@ -10,7 +10,7 @@ local T = core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 local function named(name) return ("option '%s'"):format(name) end
 
