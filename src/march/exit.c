@@ -24,8 +24,9 @@ typedef struct worker {
 
 /* ---- what happens within a step ------------------------------------------ */
 
-/* sqrt-free draw from the inverse Gaussian law of mean mu (perhaps infinite) and
-** shape lambda. source: Michael, Schucany and Haas 1976, Am. Stat. 30. */
+/* A draw from the inverse Gaussian law of mean mu (perhaps infinite) and shape
+** lambda, from a normal z and a uniform u; the smaller root is written without
+** cancellation. source: Michael, Schucany and Haas 1976, Am. Stat. 30. */
 static double inverse_gauss(double mu, double lambda, double z, double u) {
   const double y = z * z;
   if (isinf(mu)) {
@@ -169,12 +170,9 @@ static void fill_slots(worker *w, sl_int s) {
 /* ---- steps --------------------------------------------------------------- */
 
 static void set_clocks(worker *w, sl_int s) {
-  const int32_t clock = w->k.m->clock;
-  if (clock >= 0 && w->k.m->row[clock] >= 0) {
-    double *row = w->k.rows + w->k.m->row[clock] * w->k.room;
-    for (sl_int i = 0; i < w->k.lanes; i++) {
-      row[i] = (double)(s - w->born[i]);
-    }
+  double *clock = sl_machine_clocks(&w->k);
+  for (sl_int i = 0; clock != NULL && i < w->k.lanes; i++) {
+    clock[i] = (double)(s - w->born[i]);
   }
 }
 
@@ -216,7 +214,6 @@ static void check_slots(worker *w, sl_int s) {
   }
 }
 
-
 /* Steps until nobody is left, or Ctrl-C. */
 static void run_lanes(worker *w, sl_int n) {
   const sl_int patience = PATIENCE / (n * (w->k.ncode + 1)) + 1;
@@ -242,8 +239,6 @@ static void run_lanes(worker *w, sl_int n) {
 }
 
 /* ---- the whole ----------------------------------------------------------- */
-
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
 
 static bool has_signs(const sl_march *m) {
   for (int k = 0; k < m->nnoise; k++) {
@@ -287,7 +282,7 @@ sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
   p.block = sl_block_size(m, job->lanes, (job->lanes + threads - 1) / threads,
                           job->block);
   p.machine = sl_machine_bytes(m, p.block);
-  p.own = p.machine + align(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
+  p.own = p.machine + sl_aligned(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
   p.base = sl_temp_take(threads * p.own);
   if (p.base == NULL) {
     return sl_fail(err, SL_ENOMEM, "first exits: no memory for %lld bytes",

@@ -152,8 +152,7 @@ typedef struct sl_exits {
 
 /* job->steps: at most so many for each lane; job->first, every, path and watch
 ** are of no account. Final states are those at the end of a lane's last step.
-** Interrupted: lanes of slabs that were not done have time -1, and the status is
-** SL_EINTR. errors: SL_ENOMEM. */
+** errors: SL_ENOMEM; SL_EINTR: results are then undefined. */
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err);
 

@@ -136,11 +136,9 @@ static void count_bins(const sl_histogram *h, sl_int q, sl_int n,
 
 /* ---- one thread's observer ----------------------------------------------- */
 
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
 sl_int sl_observer_bytes(const sl_watch *w, sl_int block) {
   return sl_machine_bytes(w->of, block) +
-         align(block * (sl_int)sizeof(double));
+         sl_aligned(block * (sl_int)sizeof(double));
 }
 
 void sl_observer_init(sl_observer *o, const sl_watch *w, sl_int block,

@@ -398,7 +398,9 @@ t.test("the harness's bad input", function()
     measure {model = one, scheme = "exact_linear"}
   end, "draws random numbers of its own")
   t.fails(function() measure {model = plane, x0 = {1, 2, 3}} end,
-    "x0: expected %[2%]")
+    "option 'x0': expected a tensor %[2%].* got %[3%]")
+  t.fails(function() measure {model = kp, x0 = "one"} end,
+    "option 'x0': expected a number or a tensor, got one")
   t.fails(function()
     measure {model = plane, scheme = "em", strong = false, weak = 2}
   end, "computed for dim = 1")

@@ -125,6 +125,25 @@ t.test("mean exit times and sides: docs/sde.md 3.3 to 3.5", function()
     0.617857742682, 0.01)
 end)
 
+t.test("exits of a function of the state and the time", function()
+  -- all of them are Brownian motion in (-1, 1) with a drift of 0, 0, -1, for
+  -- which the bridge is exact at any step: E T = tanh(drift) / drift
+  local still = sde.ou{a = 0, tau = 1}
+  local plain = sde.first_exit(still, {x0 = 0, radius = 1, paths = 2e4,
+    dt = 0.5, seed = 9})
+  local tripled = exits(still, {x0 = 0, radius = 3, paths = 2e4, dt = 0.5,
+    seed = 9, scheme = "em", of = function(x) return 3 * x end}, 1, 0.5)
+  t.near(tripled.mean, plain.mean, 1e-12)
+  exits(sde.model{sense = "ito", dim = 2,
+    drift = function(x) return 0 * x end,
+    diffusion = function() return saddle.tensor{0.6, 0.8} end},
+    {x0 = saddle.tensor{0, 0}, radius = 1, paths = 2e4, dt = 0.5, seed = 10,
+     of = function(x) return x[1] + x[2] end}, 1, 0.5)
+  exits(still, {x0 = 0, radius = 1, paths = 2e4, dt = 0.5, seed = 11,
+    of = function(x, time) return x - time end}, 0.7615941559557649,
+    0.11920292202211755)
+end)
+
 t.test("passage to one level: docs/sde.md 3.3", function()
   local gbm = sde.gbm{a = 0.1, sigma = 0.5}
   local law = saddle.law.first_passage{a = 0.1, sigma = 0.5, x0 = 1, level = 3}

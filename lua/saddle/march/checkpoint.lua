@@ -5,8 +5,9 @@
 local core = require "saddle.core"
 local file = require "saddle.file"
 local tree = require "saddle.tree"
+local observing = require "saddle.march.observe"
 
-local T = core.tensor
+local T, joined = core.tensor, observing.joined
 
 local M = {}
 
@@ -39,11 +40,6 @@ local function description(run)
         o.bins and o.bins.bins or "none")
   end
   return table.concat(parts, "; ")
-end
-
--- Lists of parts are joined to one before they are written.
-local function joined(list)
-  return #list == 1 and list[1] or T.concat(list, 1)
 end
 
 function M.save(run, path)

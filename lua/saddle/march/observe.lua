@@ -11,6 +11,8 @@ local OPTIONS = {at = none, every = none, of = none, keep = none,
                  moments = false, histogram = none}
 local HISTOGRAM = {low = none, high = none, bins = 100, scale = "linear",
                    unit = 1, pooled = false}
+M.OPTIONS = OPTIONS
+
 local SCALES = {"linear", "log", "asinh"}
 
 -- ---- requests -----------------------------------------------------------------
@@ -258,8 +260,9 @@ function M.add(seen, out, o)
   end
 end
 
-function M.joined(list)
-  return #list == 1 and list[1] or tensor.concat(list, 1)
+-- The tensors of a list one after the other along an axis (1).
+function M.joined(list, axis)
+  return #list == 1 and list[1] or tensor.concat(list, axis or 1)
 end
 
 return M

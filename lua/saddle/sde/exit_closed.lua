@@ -17,13 +17,7 @@ local function check(o, names, where)
   local defaults = {}
   for _, name in ipairs(names) do defaults[name] = opt.none end
   o = opt.check(o, defaults, where)
-  for _, name in ipairs(names) do
-    local v = o[name]
-    if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
-      core.fail(("%s: %s: expected a finite number, got %s")
-        :format(where, name, opt.show(v)))
-    end
-  end
+  for _, name in ipairs(names) do opt.number(o[name], name, where) end
   return o
 end
 

@@ -50,15 +50,6 @@ end
 
 -- ---- checks --------------------------------------------------------------------
 
-local function check_count(v, where, what)
-  local n = math.tointeger(v)
-  if n == nil or n < 1 then
-    fail(("%s: %s: expected an integer >= 1, got %s"):format(where, what,
-      opt.show(v)))
-  end
-  return n
-end
-
 local function check_function(f, where, what)
   local meta = getmetatable(f)
   if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
@@ -226,8 +217,8 @@ function M.model(spec)
   m.sense = check_sense(o.sense, where)
   m.drift = check_function(o.drift, where, "drift")
   m.diffusion = check_function(o.diffusion, where, "diffusion")
-  m.dim = check_count(o.dim, where, "dim")
-  m.noises = o.noises and check_count(o.noises, where, "noises")
+  m.dim = opt.integer(o.dim, "dim", 1, where)
+  m.noises = o.noises and opt.integer(o.noises, "noises", 1, where)
   m.noise = o.noise and opt.choice(o.noise, noise_class.names,
     where .. ": noise")
   check_drift(m, where)

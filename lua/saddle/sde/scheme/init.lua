@@ -104,10 +104,8 @@ local function noise_fits(row, m)
 end
 
 local function kind_fits(row, m)
-  if row.kinds then
-    return has(row.kinds, m.kind) and (not row.fits or row.fits(m))
-  end
-  return not m.own_schemes
+  return not row.kinds
+    or has(row.kinds, m.kind) and (not row.fits or row.fits(m))
 end
 
 -- fitting(model) -> names of the schemes whose noise class the model is in.
@@ -150,10 +148,9 @@ local function check_fit(row, m)
   local best = M.pick(m)
   local list = table.concat(M.fitting(m), ", ")
   if not kind_fits(row, m) then
-    fail(("scheme: %s is %s; it does not fit '%s': use \"%s\" (fitting: %s)")
-      :format(row.name, row.kinds and "written for " .. (row.what or
-        "the models " .. table.concat(row.kinds, ", "))
-        or "for models of drift and diffusion", m.name, best, list))
+    fail(("scheme: %s is written for %s; it does not fit '%s': use \"%s\" " ..
+      "(fitting: %s)"):format(row.name, row.what or "the models " ..
+      table.concat(row.kinds, ", "), m.name, best, list))
   end
   if not noise_fits(row, m) then
     fail(("scheme: %s is for %s noise, but '%s' has %s noise%s: use \"%s\" " ..
