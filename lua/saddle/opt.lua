@@ -1,4 +1,4 @@
--- opt.lua: option tables. check() refuses unknown keys, naming the nearest
+-- opt.lua: option tables and their values. check() refuses unknown keys, naming the nearest
 -- known one, and returns a fresh table with the defaults filled in, so that a
 -- misspelt option is never silently ignored.  MIT licence.
 local core = require "saddle.core"
@@ -7,6 +7,9 @@ local M = {}
 
 -- A default that stands for "no default, but the key is known".
 M.none = setmetatable({}, {__tostring = function() return "opt.none" end})
+
+-- What is printed as nan; 0/0 has the sign bit set on some machines: -nan.
+M.nan = math.abs(0 / 0)
 
 -- Any value in one short line, for messages: text cut and without control
 -- characters, tensors by shape and dtype.
@@ -87,6 +90,9 @@ local function known_names(defaults)
   return names
 end
 
+-- fail(format, ...): raises, as string.format has it, from the user's line.
+function M.fail(...) return core.fail((...):format(select(2, ...))) end
+
 -- check(opts, defaults, where): opts may be nil. Keys of `defaults` are the
 -- known ones; a default of opt.none stays nil when not given. Where the default
 -- is a number the value must be one, a function that gives one, or false
@@ -123,6 +129,34 @@ function M.choice(value, list, where)
   end
   return core.fail(("%s: '%s' is not known%s"):format(where, M.show(value),
     M.did_you_mean(value, list)))
+end
+
+-- number(v, name, where), positive(v, name, where): v as a float, which is finite;
+-- > 0. integer(v, name, least, where): the integer that v is, at least `least`.
+-- name: what messages call it: "t", "option 't'", "argument 2".
+function M.number(v, name, where)
+  if not M.finite(v) then
+    core.fail(("%s: %s: expected a finite number, got %s"):format(where, name,
+      M.show(v)))
+  end
+  return v + 0.0
+end
+
+function M.positive(v, name, where)
+  if type(v) ~= "number" or not (v > 0 and v < math.huge) then
+    core.fail(("%s: %s: expected a number > 0, got %s"):format(where, name,
+      M.show(v)))
+  end
+  return v + 0.0
+end
+
+function M.integer(v, name, least, where)
+  local n = M.whole(v)
+  if not n or n < least then
+    core.fail(("%s: %s: expected an integer >= %d, got %s"):format(where, name,
+      least, M.show(v)))
+  end
+  return n
 end
 
 -- class(meta, name): makes every method of meta check that it was called on an

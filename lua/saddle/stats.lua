@@ -38,11 +38,24 @@ local function check_law(law, where)
   end
 end
 
+-- A result whose fields are seen when it is printed.
+local Shown = {__tostring = function(self)
+  local parts = {}
+  for key, v in pairs(self) do
+    parts[#parts + 1] = key .. " = " ..
+      (type(v) == "number" and ("%.6g"):format(v) or opt.show(v))
+  end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end}
+
+local function shown(result) return setmetatable(result, Shown) end
+
 -- ---- goodness of fit ---------------------------------------------------------
 
 -- ks(sample, law): Kolmogorov and Smirnov's test of one sample: statistic (the
 -- largest distance of the sample's distribution function from the law's),
--- p_value (exact for up to 200 values and for small p, else within 1e-5), n, at
+-- p_value (exact for up to 200 values and for small p, else within 1e-6), n, at
 -- (where the distance is). Infinite values are allowed, nan is not.
 function M.ks(x, law)
   local n
@@ -60,7 +73,8 @@ function M.ks(x, law)
   local i, j = above:argmax(), below:argmax()
   local d, at = above[i], x[i]
   if below[j] > d then d, at = below[j], x[j] end
-  return {statistic = d, p_value = special.kolmogorov_sf(d, n), n = n, at = at}
+  return shown{statistic = d, p_value = special.kolmogorov_sf(d, n), n = n,
+    at = at}
 end
 
 -- ks2(a, b): the same test that two samples have one law; exact without ties
@@ -72,7 +86,7 @@ function M.ks2(a, b)
   no_nan(a, "ks2", "a")
   no_nan(b, "ks2", "b")
   local d = special.ks2(a:sort(), b:sort())
-  return {statistic = d, p_value = special.smirnov_sf(d, m, n), m = m, n = n}
+  return shown{statistic = d, p_value = special.smirnov_sf(d, m, n), m = m, n = n}
 end
 
 -- chi_square(counts, probabilities, {fitted = 0}): Pearson's test of counts in
@@ -109,7 +123,8 @@ function M.chi_square(counts, probabilities, options)
   local d = counts - expected
   local statistic = (d * d / expected):sum()
   local _, q = special.gamma_pq(df / 2, statistic / 2)
-  return {statistic = statistic, p_value = q, df = df, least = expected:min()}
+  return shown{statistic = statistic, p_value = q, df = df,
+    least = expected:min()}
 end
 
 -- ---- tails -------------------------------------------------------------------
@@ -157,7 +172,7 @@ function M.hill(x, k, side)
   k = check_k(k, y, "hill")
   local exponents = hill_table(y, k)
   local e = exponents[k]
-  return {exponent = e, se = e / math.sqrt(k), k = k, threshold = y[k + 1]}
+  return shown{exponent = e, se = e / math.sqrt(k), k = k, threshold = y[k + 1]}
 end
 
 -- hill_plot(sample, most, side): the estimates for all k up to `most`, for a
@@ -166,7 +181,7 @@ function M.hill_plot(x, most, side)
   local y = tail(x, side, "hill_plot")
   most = check_k(most, y, "hill_plot")
   local e, k = hill_table(y, most)
-  return {k = k, exponent = e, se = e / k:sqrt(),
+  return shown{k = k, exponent = e, se = e / k:sqrt(),
           threshold = y[{"2:" .. most + 1}]:copy()}
 end
 
@@ -186,7 +201,30 @@ function M.qq(x, law, points)
   local p = (T.arange(1, m):to("f64") - 0.5) / m
   -- the sample's quantile at p is its value of rank ceil(p n)
   local rank = (p * n):ceil():to("i64")
-  return {p = p, law = law:quantile(p), sample = x:sort()[rank]}
+  return shown{p = p, law = law:quantile(p), sample = x:sort()[rank]}
+end
+
+-- quantile(sample, p): the value below which a share p of the sample lies,
+-- linear between order statistics (rank 1 + (n - 1) p, as NumPy's default); for
+-- a table or tensor of shares a tensor.
+function M.quantile(x, p)
+  local n
+  x, n = sample(x, "quantile", "sample", 1)
+  no_nan(x, "quantile", "sample")
+  local one = type(p) == "number"
+  local q = one and T{p} or sample(p, "quantile", "p", 1)
+  if not (q:ge(0):all() and q:le(1):all()) then
+    core.fail(("quantile: p: expected shares in [0, 1], got %s"):format(
+      one and tostring(p) or "others among them"))
+  end
+  x = x:sort()
+  local rank = (n - 1) * q:to("f64")
+  local low = rank:floor()
+  local a = x[low:to("i64") + 1]
+  local b = x[(low + 1):minimum(n - 1):to("i64") + 1]
+  local share = rank - low
+  local value = T.where(share:eq(0), a, a + share * (b - a))
+  return one and value[1] or value
 end
 
 -- ---- means and lines ---------------------------------------------------------
@@ -198,7 +236,7 @@ function M.mean_se(x)
   local mean = x:mean()
   local d = x - mean
   local sd = math.sqrt((d * d):sum() / (n - 1))
-  return {mean = mean, se = sd / math.sqrt(n), sd = sd, n = n}
+  return shown{mean = mean, se = sd / math.sqrt(n), sd = sd, n = n}
 end
 
 -- slope(xs, ys): the least-squares line: slope, se (of the slope, from the
@@ -219,9 +257,9 @@ function M.slope(xs, ys)
   local b = (x * y):sum() / sxx
   local r = y - x * b
   local s2 = (r * r):sum() / (n - 2)
-  return {slope = b, se = n > 2 and math.sqrt(s2 / sxx) or 0 / 0,
+  return shown{slope = b, se = n > 2 and math.sqrt(s2 / sxx) or opt.nan,
           intercept = ys:mean() - b * xs:mean(),
-          residual = n > 2 and math.sqrt(s2) or 0 / 0, n = n}
+          residual = n > 2 and math.sqrt(s2) or opt.nan, n = n}
 end
 
 -- binomial_se(p, n): standard error of a share p seen in n trials.

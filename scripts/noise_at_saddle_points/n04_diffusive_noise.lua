@@ -24,9 +24,9 @@ local laws = {
 
 local fig = plot.figure{panels = {1, 2}, size = {7, 2.9}}
 local left, right = fig:panel(1), fig:panel(2)
-left:set{logx = true, logy = true, xlabel = "steps N", ylabel = "standard deviation of x_N",
+left:set{logx = true, logy = true, xlabel = "steps N", ylabel = "standard deviation of x",
          legend = "top left"}
-right:set{xlabel = "x_N / (τ √N)", ylabel = "distribution function", xrange = {-3, 3},
+right:set{xlabel = "x / (τ √N)", ylabel = "distribution function", xrange = {-3, 3},
           legend = "top left", title = "N = 4"}
 
 local markers = {"circle", "opensquare", "opentriangle", "opendiamond"}
@@ -50,7 +50,7 @@ for i, law in ipairs(laws) do
   end
   local x, share = run.kept[2], {}
   for k, v in ipairs(grid:totable()) do share[k] = x:le(v * TAU * 2):to("f64"):mean() end
-  right:line(grid, share, {label = name, color = i})
+  right:line(grid, share, {label = name, color = i, width = i == 1 and 4 or nil})
   x = run.state
   slopes[i] = report.slope(lx, ly)
   left:scatter(steps, sds, {label = name, marker = markers[i], color = i, size = 1.2})

@@ -120,43 +120,30 @@ r:erratum("the rate of ln|x| shifts; E x_t still grows at rate a, carried by eve
 
 -- ---- orders of schemes ----------------------------------------------------------------
 
--- Weak order of Euler-Maruyama by exact recursion: E X_n = (1 + a h)^n.
-local weak_h, weak = {}, {}
-for i = 1, 6 do
-  local n = 4 * 2^i
-  weak_h[i], weak[i] = 1 / n, math.abs((1 + p.a / n)^n - math.exp(p.a))
-end
-r:check("weak order of Euler-Maruyama, by recursion of the mean",
-        report.slope(logs(weak_h), logs(weak)), 1, 0.02)
-
--- Strong orders on dx = s x dW, whose solution and rms error are known:
--- EM: A^n + e^{s^2} - 2 X^n with A = X = 1 + s^2 h; Milstein adds s^4 h^2 / 2.
-local function strong(scheme)
-  local sigma, list = 0.5, {}
-  local prepared = sde.scheme.prepare(sde.gbm{a = 0, sigma = sigma}, scheme)
-  for i, n in ipairs(levels) do
-    local x, W, H = T.ones{PATHS * 4}, T.zeros{PATHS * 4}, 1 / n
-    for k = 1, n do
-      local dw = H^0.5 * rng:normal{PATHS * 4}
-      x = prepared.step(x, (k - 1) * H, H, {dw = dw})
-      W:add_(dw)
-    end
-    local miss = (x - (sigma * W - 0.5 * sigma^2):exp())^2
-    local square, bar = report.mean(miss)
-    list[i] = square^0.5
-    local A = 1 + sigma^2 * H + (scheme == "milstein" and 0.5 * sigma^4 * H^2 or 0)
-    if n == 64 then
-      r:within(("%s: mean square error at h = 1/64, exactly known"):format(scheme), square,
-               math.exp(sigma^2) - A^n, bar)
-    end
+-- Strong on dx = s x dW against its solution on the same Brownian motions, weak by
+-- the second moment of dx = x dt + s x dW without sampling.
+local strong = {}
+for _, row in ipairs{{"euler_maruyama", 0.5, 1}, {"milstein", 1, 1}, {"sriw1", 1.5, 2},
+                     {"platen", nil, 2}} do
+  local name, order_strong, order_weak = table.unpack(row, 1, 3)
+  if order_strong then
+    strong[name] = sde.convergence{model = sde.gbm{a = 0, sigma = 0.5}, scheme = name,
+                                   steps = levels, paths = 4 * PATHS}.strong
+    r:check("strong order of " .. name, strong[name].slope, order_strong, 0.1)
   end
-  return list
+  local weak = sde.convergence{model = sde.gbm{a = 1, sigma = 0.5}, scheme = name, weak = 2,
+                               steps = {32, 64, 128, 256, 512}, strong = false}.weak
+  r:check("weak order of " .. name, weak.slope, order_weak, 0.1)
 end
-local em, milstein = strong "euler_maruyama", strong "milstein"
-local em_order = report.slope(logs(hs), logs(em))
-local milstein_order = report.slope(logs(hs), logs(milstein))
-r:check("strong order of Euler-Maruyama", em_order, 0.5, 0.1)
-r:check("strong order of Milstein", milstein_order, 1, 0.1)
+-- A^n + e^{s^2} - 2 X^n with A = X = 1 + s^2 h is the mean square of Euler-Maruyama;
+-- 4 PATHS squares of nearly normal errors vary by sqrt(2) of their mean, or twice that.
+local exact_square = math.exp(0.25) - (1 + 0.25 / 64)^64
+r:check("  mean square error of euler_maruyama at h = 1/64, exactly known",
+        strong.euler_maruyama.errors[4]^2 / exact_square, 1, 4 * 2.8 / (4 * PATHS)^0.5)
+local lamperti = sde.convergence{model = m, steps = {8, 16, 32, 64, 128}, reference = 1024,
+                                 paths = PATHS, compare = m.lamperti.to}
+r:check("strong order of lamperti_sra1 on the whole model, in its own coordinate",
+        lamperti.strong.slope, 1.5, 0.1)
 
 -- ---- figures ------------------------------------------------------------------------------
 
@@ -183,10 +170,12 @@ end
 middle:line({0, 40}, {1, math.exp((a - 0.5 * s^2) * 40)}, {color = "black", style = "dash",
             label = "a - σ²/2"})
 right:set{logx = true, logy = true, xlabel = "step h", ylabel = "rms error at t = 1",
-          yrange = {5e-5, 0.1},
+          yrange = {1e-6, 0.2},
           legend = "bottom right"}
 right:line(hs, errors, {marker = "circle", label = "Euler, τ > 0", color = 3})
-right:line(hs, em, {marker = "circle", label = "Euler", color = 1})
-right:line(hs, milstein, {marker = "circle", label = "Milstein", color = 2})
+for i, name in ipairs{"euler_maruyama", "milstein", "sriw1"} do
+  right:line(hs, strong[name].errors, {marker = "circle", color = ({1, 2, 4})[i],
+             label = ({"Euler", "Milstein", "SRIW1"})[i]})
+end
 r:figure(fig, "n05_equation")
 r:finish()

@@ -118,7 +118,7 @@ left:set{xlabel = "-(x + τ/σ)", ylabel = "density", title = "ρ = 1, a = 1, σ
          legend = "top right"}
 local us = T.linspace(0.005, 3, 300)
 left:hist(side[2].u, {bins = 60, range = {0, 3}, density = true, color = 6,
-                      label = "paths, t = 80"})
+                      label = "paths at t = 80"})
 left:line(us, law.inverse_gamma{alpha = side[2].alpha, beta = side[2].beta}:pdf(us),
           {color = 1, label = "inverse gamma"})
 middle:set{logx = true, logy = true, xlabel = "R", ylabel = "P(|x| > R)", title = "ρ = 0",
@@ -142,6 +142,6 @@ for k = 1, 20 do
   normal[k], coins[k] = kesten(-2, hs[k]), kesten(-2, hs[k], true)
 end
 right:line(hs, coins, {color = 2, label = "coin flips"})
-right:line(hs, normal, {color = 1, label = "Euler-Maruyama"}):hline(5)
+right:line(hs, normal, {color = 1, label = "Euler-Maruyama"}):hline(5, {label = "h → 0"})
 r:figure(fig, "n07_special_cases")
 r:finish()

@@ -77,14 +77,15 @@ r:erratum(("1/alpha holds for R far inside the law. The mean time to |x| = 1e5 t
 
 local fig = plot.figure{panels = {1, 2}, size = {7, 2.8}, logx = true, logy = true}
 local left, right = fig:panel(1), fig:panel(2)
-left:set{xlabel = "α: diffusive noise times", ylabel = "P(|x| < R)", legend = "bottom left"}
+left:set{xlabel = "factor α of the diffusive noise", ylabel = "P(|x| < R)", legend = "bottom left"}
 for i, c in ipairs(psgd) do
   left:line(alphas, c.line, {color = i, label = i == 1 and "R = τ/σ" or "R = 10 τ/σ"})
-  left:line(alphas, c.wrong, {color = i, style = "dot"})
+  left:line(alphas, c.wrong, {color = i, style = "dot",
+            label = i == 2 and "the same, ρ kept" or nil})
   left:errorbar(c.at, c.share, c.bar, {color = i})
 end
 left:line({5, 100}, {0.5, 0.025}, {color = "grey", style = "dash", label = "1/α"})
-right:set{xlabel = "α: diffusive noise times", ylabel = "mean time to |x| = 1e5 τ/σ",
+right:set{xlabel = "factor α of the diffusive noise", ylabel = "mean time to |x| = 10⁵ τ/σ",
           legend = "bottom left"}
 right:line(alphas, waits, {label = "theory"})
 right:line(alphas, waits[31] * 10 * T(alphas)^-0.5, {color = "grey", style = "dash",

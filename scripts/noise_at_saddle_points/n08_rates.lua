@@ -138,14 +138,14 @@ end
 
 local fig = plot.figure{panels = {1, 3}, size = {7, 2.8}}
 local left, middle, right = fig:panel(1), fig:panel(2), fig:panel(3)
-left:set{xlabel = "learning rate", ylabel = "growth of ln|x| a step", yrange = {-0.35, 0.15},
+left:set{xlabel = "learning rate", ylabel = "growth of ln|x| per step", yrange = {-0.35, 0.15},
          legend = "bottom left", title = "a = 0.2, σ = 1"}
 left:line(lrs, e, {label = "equation"}):line(lrs, g, {label = "normal noise"})
 left:line(lrs, c, {label = "coin flips"}):hline(0)
 left:scatter({2 * A / S^2}, {0}, {color = 1, marker = "square", size = 1.3})
 left:scatter({root_gauss}, {0}, {color = 2, marker = "square", size = 1.3})
 left:scatter({root_coins}, {0}, {color = 3, marker = "square", size = 1.3})
-middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| a step", legend = "bottom right",
+middle:set{xlabel = "minibatch size", ylabel = "growth of ln|x| per step", legend = "bottom right",
            title = "learning rate 0.8"}
 middle:errorbar(batches, measured, bars, {label = "data set", color = "black"})
 local bs, bl, be = {}, {}, {}

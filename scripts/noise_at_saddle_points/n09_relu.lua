@@ -103,12 +103,13 @@ left:hline(1)
 middle:set{logy = true, xlabel = "steps n", ylabel = "median of |x|", title = "meshes",
            legend = "bottom left"}
 local grid = T.arange(0, STEPS, 10)
-for i, h in ipairs(meshes) do
-  middle:line(grid, paths[i], {label = i == 5 and "h → 0" or ("h = %g"):format(h), color = i})
+for i in ipairs(meshes) do
+  local text = ({"= 1", "= 10⁻²", "= 10⁻⁴", "= 10⁻⁶", "→ 0"})[i]
+  middle:line(grid, paths[i], {label = "h " .. text, color = i})
 end
 middle:line({0, STEPS}, {1, math.exp(smooth * STEPS)}, {color = "grey", style = "dash",
             label = "smooth rate"})
-right:set{logx = true, xlabel = "mesh width h / |x|", ylabel = "rate of ln|x| a step",
+right:set{logx = true, xlabel = "mesh width h / |x|", ylabel = "rate of ln|x| per step",
           title = "refinement", legend = "bottom left"}
 right:line(hs, local_rates, {marker = "circle", label = "piecewise linear"})
 right:hline(smooth, {label = "smooth"})

@@ -35,6 +35,19 @@ for _, v in ipairs{{.3, 1, .1, 0, 1, 12.8752405108}, {.1, 1, .1, 0, 1, 19.621670
   if v[7] then r:check("  P(through R)", e:probability(0), v[7], 1e-10) end
 end
 
+-- ---- survival ----------------------------------------------------------------------
+
+local slow = model(.3, 1, .1)
+local stay = theory(slow, 1)
+local exits = sde.first_exit(slow, {x0 = 0, radius = 1, paths = 5 * PATHS, dt = 0.02, seed = 5})
+for _, v in ipairs{{1, .003496900813}, {2, .04477180973}, {3, .1123564246},
+                   {5, .2528422753}} do
+  local t, want = v[1], v[2]
+  r:check(("P(T <= %d) at a = 0.3, tau = 0.1, R = 1"):format(t), stay:cdf(t, 0), want, 1e-9)
+  local inside = exits:survival(t)
+  r:within("  the same of paths", 1 - inside, want, (want * (1 - want) / (5 * PATHS))^0.5)
+end
+
 -- ---- three regimes -----------------------------------------------------------------
 
 local function asinh(x) return math.log(x + (x * x + 1)^0.5) end
@@ -80,7 +93,7 @@ end
 
 -- ---- sides --------------------------------------------------------------------------
 
-middle:set{xlabel = "correlation ρ", ylabel = "probability of the side x = R", legend = "below",
+middle:set{xlabel = "correlation ρ", ylabel = "P(leaves through x = R)", legend = "below",
            yrange = {0, 1}}
 for i, g in ipairs{{.3, 1, .5, 1}, {-.5, 1, 1, 2}} do
   local rhos, p = {}, {}
@@ -158,6 +171,15 @@ for _, g in ipairs(regimes) do
          or L * (k + 1) / (k - 1) / drift - g.s^2 / drift^2)
 end
 
+-- The text's example has tau = 0; from x_0 it reaches R with probability (x_0/R)^nu.
+local example = sde.gbm{a = 0.5, sigma = 1.2}
+local reach = sde.exit_theory(example, {lower = 1e-30, upper = 5}):probability(0.05)
+relative("tau = 0, a = 0.5, s = 1.2: P(R = 100 x_0 is ever reached)", reach, 0.01^(1 - 1 / 1.44),
+         1e-6)
+local few = sde.first_exit(example, {x0 = 0.05, lower = 1e-12, upper = 5, paths = PATHS,
+                                     dt = 0.5, seed = 6})
+r:within("  the same of paths", few.upper, reach, few.upper_se)
+
 r:claim("x_t makes occasional very large forays; any such might suffice to escape",
   ("s^2 > 2a, R = 100 tau/s: mean exit time %.1f, the foray that escapes takes %s of it; theory "
     .. "%.2f"):format(regimes[3].total, report.pm(regimes[3].length, regimes[3].length_se),
@@ -184,7 +206,7 @@ for seed = 1, 200 do
   end
   if path then break end
 end
-right:set{xlabel = "t", ylabel = "x", legend = "bottom left", yrange = {-10, 6.5},
+right:set{xlabel = "t", ylabel = "x", legend = false, yrange = {-6.5, 6.5},
           title = "a = 0.5, σ = 1.2, τ = 0.05"}
 if path then
   local last = 1
@@ -193,9 +215,11 @@ if path then
   end
   local ts = {}
   for k = 1, #path do ts[k] = (k - 1) * 0.04 end
-  right:line(T(ts), path, {color = 1, width = 0.8, label = "held"})
+  right:line(T(ts), path, {color = 1, width = 0.8})
   right:line(table.move(ts, last, #ts, 1, {}), table.move(path, last, #path, 1, {}),
-             {color = 2, width = 1.2, label = "escapes"})
+             {color = 2, width = 1.2})
+  right:text(20, 2, "held", {color = 1})
+  right:text(ts[#ts] - 3, 4, "escapes", {color = 2, align = "right"})
   right:hline(R):hline(-R)
 end
 r:figure(fig, "n10_exits")

@@ -11,7 +11,7 @@ local r = saddle.report.start{
   question = "When does noise hold descent at a saddle point, and how long?",
   expected = "Inside tau/sigma x diffuses out in (R/tau)^2; outside, the time grows as ln R for "
     .. "sigma^2 < 2a, as ln^2 R at the border and as R^(1 - 2a/sigma^2) beyond",
-  time = "70 s; --quick 1 s",
+  time = "40 s; --quick 1 s",
 }
 
 -- Units: time in 1/a, x in tau. Two numbers are left: sigma^2/2a and R/tau.
@@ -31,13 +31,13 @@ for k, R in ipairs(radii) do
 end
 
 local fig = saddle.plot.figure{panels = {1, 2}, size = {7, 3}, logx = true, logy = true}
-fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R / τ",
+fig[1]:set{logc = true, xlabel = "σ²/2a", ylabel = "R √a / τ",
            clabel = "mean time to |x| = R, in 1/a"}
 fig[1]:heatmap(ratios, radii, map):vline(1, {color = "white"})
 fig[1]:contour(ratios, radii, map, {levels = {0.1, 1, 10, 100, 1000}, color = "black",
                                     width = 0.6})
 fig[1]:line(ratios, (2 * T(ratios))^-0.5, {color = "white", style = "dot"}) -- R = tau/sigma
-fig[2]:set{xlabel = "R / τ", ylabel = "mean time to |x| = R, in 1/a", legend = "top left"}
+fig[2]:set{xlabel = "R √a / τ", ylabel = "mean time to |x| = R, in 1/a", legend = "top left"}
 
 for i, ratio in ipairs{0.5, 1, 2, 4} do
   local line, at, mean, bar = {}, {}, {}, {}

@@ -1,5 +1,5 @@
 /* march.c: `saddle.core.march`: machines made of traced steps, and jobs of lanes
-** and steps for them. lua/saddle/march.lua and lua/saddle/static.lua know how
+** and steps for them. lua/saddle/march/trace.lua and lua/saddle/static.lua know how
 ** they are used.  MIT licence. */
 #include "bind/machines.h"
 

@@ -202,11 +202,16 @@ static void expand_powi(sl_scalars *m, sl_node n, sl_int count) {
   }
 }
 
-/* A mask as numbers, or as it is. */
+/* A mask as numbers, or as it is; whole numbers are doubles already. */
 static void expand_cast(sl_scalars *m, sl_node n, sl_int count) {
   const sl_int *x = sl_scalar_ids(m, operand(m, n, 0));
   sl_int *out = sl_scalar_ids(m, n);
-  m->unfit |= m->g->node[operand(m, n, 0)].dtype != SL_U8;
+  const int from = m->g->node[operand(m, n, 0)].dtype;
+  if (from == SL_I64 && m->g->node[n].dtype == SL_F64) {
+    memcpy(out, x, (size_t)count * sizeof *out);
+    return;
+  }
+  m->unfit |= from != SL_U8;
   for (sl_int e = 0; e < count && !sl_scalars_failed(m); e++) {
     int32_t in[3] = {(int32_t)x[e], sl_scalar_const(m, 1.0),
                      sl_scalar_const(m, 0.0)};
@@ -241,6 +246,33 @@ static void expand_matmul(sl_scalars *m, sl_node n, sl_int count) {
   }
 }
 
+/* Rows of a captured table by a number that each lane has of its own. */
+static void expand_gather(sl_scalars *m, sl_node n, sl_int count) {
+  const sl_node from = operand(m, n, 0), idx = operand(m, n, 1);
+  const sl_int *attr = sl_node_attr(m->g, n);
+  const sl_gnode *table = &m->g->node[from];
+  const int axis = (int)attr[0];
+  const sl_int k = sl_node_attr(m->g, from)[0];
+  sl_type t;
+  sl_node_type(m->g, from, &t);
+  if (m->level == NULL || table->op != SL_OP_capture || t.dtype != SL_F64 ||
+      attr[1] != 0 || m->level[m->g->ninput + k] != SL_FIXED) {
+    m->unfit = true;
+    return;
+  }
+  const sl_int extent = t.shape[axis], numbers = sl_numel(&m->ids[idx].type);
+  sl_int inner = 1, *out = sl_scalar_ids(m, n);
+  for (int a = axis + 1; a < t.ndim; a++) {
+    inner *= t.shape[a];
+  }
+  for (sl_int e = 0; e < count && !sl_scalars_failed(m); e++) {
+    const sl_int outer = e / (numbers * inner), i = e % inner;
+    const int32_t index = (int32_t)sl_scalar_ids(m, idx)[e / inner % numbers];
+    out[e] = sl_scalar_gather(m, index, k, axis, outer * extent * inner + i,
+                              extent);
+  }
+}
+
 static void expand_other(sl_scalars *m, sl_node n, sl_int count) {
   switch (m->g->node[n].op) {
     case SL_OP_pad:
@@ -256,6 +288,9 @@ static void expand_other(sl_scalars *m, sl_node n, sl_int count) {
     case SL_OP_matmul:
       expand_matmul(m, n, count);
       break;
+    case SL_OP_gather:
+      expand_gather(m, n, count);
+      break;
     case SL_OP_softmax:
       expand_lines(m, n, softmax_line, true);
       break;
@@ -270,12 +305,32 @@ static void expand_other(sl_scalars *m, sl_node n, sl_int count) {
   }
 }
 
+/* Whole numbers are doubles in lanes: sample numbers and what little is done to
+** them before they are used. */
+static bool whole_numbers_fit(const sl_scalars *m, const sl_gnode *node) {
+  switch (node->op) {
+    case SL_OP_add:
+    case SL_OP_sub:
+    case SL_OP_mul:
+    case SL_OP_neg:
+    case SL_OP_maximum:
+    case SL_OP_minimum:
+    case SL_OP_where:
+      return m->level != NULL;
+    default:
+      return m->level != NULL && sl_ops[node->op].cls != SL_MAP &&
+             sl_ops[node->op].cls != SL_REDUCE &&
+             node->op != SL_OP_capture && node->op != SL_OP_cast;
+  }
+}
+
 void sl_expand_node(sl_scalars *m, sl_node n) {
   const sl_gnode *node = &m->g->node[n];
   sl_type t;
   sl_node_type(m->g, n, &t);
   sl_int count = sl_numel(&t);
-  m->unfit |= t.dtype != SL_F64 && t.dtype != SL_U8;
+  m->unfit |= t.dtype != SL_F64 && t.dtype != SL_U8 &&
+              !(t.dtype == SL_I64 && whole_numbers_fit(m, node));
   t.dtype = SL_I64;
   sl_tensor_init(&m->ids[n], &t, take(m, count));
   m->line = node->line;

@@ -77,7 +77,9 @@ static void number_values(sl_scalars *m, sl_lanecode *c) {
     sl_lop *op = &c->op[v->level == SL_FIXED ? fixed++ : moving++];
     *op = (sl_lop){
         .nin = v->nin, .level = v->level, .out = v->number, .line = v->line};
-    op->fn = sl_lane_get(sl_ops[v->op].lane, mask ? SL_U8 : SL_F64);
+    op->fn = v->op == SL_OP_gather
+                 ? sl_lane_gather
+                 : sl_lane_get(sl_ops[v->op].lane, mask ? SL_U8 : SL_F64);
     for (int i = 0; i < v->nin; i++) {
       op->in[i] = m->v[v->in[i]].number;
     }
@@ -275,6 +277,27 @@ static void expand_all(sl_scalars *m, int nout, const sl_node *outs,
   firm_results(m, nout, outs);
 }
 
+/* Captures that are only gathered from need no values of their elements: they
+** are not marked any more. */
+static void unmark_tables(const sl_graph *g, sl_node top,
+                          unsigned char *mark) {
+  enum { TABLE = 2 };
+  for (sl_node n = 0; n < top; n++) {
+    const sl_gnode *node = &g->node[n];
+    const sl_int *in = sl_node_in(g, n);
+    for (int i = 0; mark[n] && i < node->nin; i++) {
+      bool table = node->op == SL_OP_gather && i == 0;
+      unsigned char *of = &mark[in[i]];
+      *of = table && g->node[in[i]].op == SL_OP_capture && *of != TABLE + 1
+                ? TABLE
+                : TABLE + 1;
+    }
+  }
+  for (sl_node n = 0; n < top; n++) {
+    mark[n] = mark[n] != 0 && mark[n] != TABLE;
+  }
+}
+
 /* Elements of the needed nodes; *count their number. */
 static sl_int total_elements(const sl_graph *g, sl_node top,
                              const unsigned char *mark, sl_int *count) {
@@ -331,6 +354,9 @@ sl_status sl_lanecode_make(sl_lanecode **code, const sl_graph *g, int nout,
     return sl_fail(err, SL_ENOMEM, "program: no memory");
   }
   sl_node top = sl_graph_needed(g, nout, outs, mark);
+  if (level != NULL) {
+    unmark_tables(g, top, mark);
+  }
   sl_int total = total_elements(g, top, mark, &nodes);
   m.most = level == NULL && PER_NODE * nodes < most ? PER_NODE * nodes : most;
   sl_status s = SL_OK;

@@ -20,7 +20,8 @@ typedef enum sl_source {
   SL_FROM_CONST,
   SL_FROM_SLOT,
   SL_FROM_INPUT,
-  SL_FROM_CAPTURE
+  SL_FROM_CAPTURE,
+  SL_FROM_TABLE /* elements of a capture along one axis, by number: for gather */
 } sl_source;
 
 /* Where a value that no operation makes comes from. */
@@ -28,7 +29,7 @@ typedef struct sl_lload {
   uint8_t source;
   int32_t k;      /* number of the slot, input or capture */
   sl_int element; /* its place in row-major order */
-  double value;   /* of a constant */
+  double value;   /* of a constant; of a table its axis */
   int32_t out;
 } sl_lload;
 
@@ -44,7 +45,9 @@ typedef struct sl_lop {
 
 /* Values are numbered from 0 and written once. Operations stand in order of
 ** level where that is SL_FIXED, then in order of the graph. All elements are
-** f64 or masks; every value has 8 bytes a lane. */
+** f64, masks, or whole numbers as f64; every value has 8 bytes a lane. Second
+** operand of sl_lane_gather is a table: no value but the address of its element
+** number 0, and the step from one element to the next. */
 typedef struct sl_lanecode {
   int32_t nvalue, nload, nop;
   uint8_t *level; /* by value */

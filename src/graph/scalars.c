@@ -209,6 +209,18 @@ int32_t sl_scalar_apply(sl_scalars *m, sl_op op, int nin,
   return make(m, op, nin, in, mask, result_mask);
 }
 
+int32_t sl_scalar_gather(sl_scalars *m, int32_t index, sl_int k, int axis,
+                         sl_int element, sl_int count) {
+  sl_value v = {.op = SL_OP_gather, .nin = 3, .line = m->line};
+  v.in[0] = index;
+  v.in[1] =
+      sl_scalar_leaf(m, SL_FROM_TABLE, k, element, axis, false, SL_FIXED);
+  v.in[2] = sl_scalar_const(m, (double)count);
+  v.level = m->v[index].level;
+  m->unfit |= v.level == SL_FIXED;
+  return intern(m, &v);
+}
+
 /* n values folded by op in the order of kern/fold.inc. */
 int32_t sl_scalar_fold(sl_scalars *m, sl_op op, const sl_int *x, sl_int n) {
   int32_t w[WAYS];

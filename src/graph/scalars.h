@@ -61,6 +61,10 @@ static inline int32_t sl_scalar_apply2(sl_scalars *m, sl_op op, int32_t x,
   int32_t in[2] = {x, y};
   return sl_scalar_apply(m, op, 2, in);
 }
+/* Element `index` (a value, from 0) along an axis of capture k; element: the
+** place of number 0, row-major; count: how many there are. */
+int32_t sl_scalar_gather(sl_scalars *m, int32_t index, sl_int k, int axis,
+                         sl_int element, sl_int count);
 /* n values folded by op in the order of kern/fold.inc. */
 int32_t sl_scalar_fold(sl_scalars *m, sl_op op, const sl_int *x, sl_int n);
 /* A result with its zeros as the graph has them. */

@@ -1,6 +1,8 @@
 /* gather.c: indexed rows. Either the index varies along the row (picking
 ** elements) or it is fixed (copying a row): both are one loop with strides,
 ** the second a plain copy. MIT licence. */
+#include <math.h>
+
 #include "kern/kern.h"
 
 #include <string.h>
@@ -57,5 +59,17 @@ void sl_kern_scatter(sl_dtype d, sl_int n, void *out, sl_int so, const void *u,
     case SL_I64: scatter_uint64_t(n, out, so, u, su, idx, si, axis); break;
     case SL_F32: scatter_float(n, out, so, u, su, idx, si, axis); break;
     default: scatter_double(n, out, so, u, su, idx, si, axis); break;
+  }
+}
+
+void sl_lane_gather(sl_int n, void *out, sl_int so, const void *const *in,
+                    const sl_int *s) {
+  double *o = out;
+  const double *number = in[0], *table = in[1];
+  const double count = *(const double *)in[2];
+  for (sl_int k = 0; k < n; k++) {
+    const double i = number[k * s[0]];
+    const bool there = i >= 0 && i < count;
+    o[k * so] = there ? table[(sl_int)i * s[1]] : (double)NAN;
   }
 }

@@ -57,6 +57,10 @@ sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);
 ** (x +- y (c z)) +- u (d v). c and d are one number for all lanes. */
 sl_lane_fn sl_lane_sum_of_products, sl_lane_difference_of_products,
     sl_lane_add_add, sl_lane_add_sub, sl_lane_sub_add, sl_lane_sub_sub;
+/* out[k] = the element of a table, in[1] with s[1] from one to the next, whose
+** number from 0 is in[0][k]; NaN where there are not so many as the number in[2].
+** (gather.c) */
+sl_lane_fn sl_lane_gather;
 /* The one that does the work of `inner` (mul, add_product, sub_product) and of
 ** `outer` (add_product, sub_product), whose x it makes; NULL: there is none. */
 sl_lane_fn *sl_lane_of_two_products(sl_lane_fn *inner, sl_lane_fn *outer);

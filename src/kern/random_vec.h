@@ -100,16 +100,6 @@ static inline vd vd_fma(vd a, vd b, vd c) {
 #endif
 }
 
-/* The polynomial c[0] + c[1] z + .. + c[n-1] z^(n-1). */
-static inline vd vd_poly(vd z, const double *c, int n) {
-  vd p = vd_all(c[n - 1]);
-#pragma GCC unroll 8
-  for (int i = n - 2; i >= 0; i--) {
-    p = vd_fma(p, z, vd_all(c[i]));
-  }
-  return p;
-}
-
 /* a where the top bit of w is set, else b. */
 static inline vd vd_pick(vu w, vd a, vd b) {
 #if defined(__AVX512F__)

@@ -153,11 +153,9 @@ static void prepare(const walk *x, sl_int i, walker *k) {
       draw_halves(x, i, k);
     }
   }
-  if (m->m->clock >= 0) {
-    const int32_t row = m->m->row[m->m->clock];
-    if (row >= 0) {
-      m->rows[row * m->room + i] = time_of(k);
-    }
+  double *clock = sl_machine_clocks(m);
+  if (clock != NULL) {
+    clock[i] = time_of(k);
   }
 }
 

@@ -32,7 +32,9 @@ static void rows_of_loads(sl_march *m, int clock, int first_noise) {
   const sl_lanecode *c = m->code;
   for (int32_t i = 0; i < c->nload; i++) {
     const sl_lload *l = &c->load[i];
-    if (l->source == SL_FROM_INPUT && l->k < m->nstate) {
+    if (l->source == SL_FROM_TABLE) {
+      m->row[l->out] = sl_table_row(i);
+    } else if (l->source == SL_FROM_INPUT && l->k < m->nstate) {
       m->row[l->out] = (int32_t)(m->first[l->k] + l->element);
     } else if (l->source == SL_FROM_INPUT && l->k >= first_noise) {
       m->row[l->out] = noise_row(m, l->k - first_noise, l->element);

@@ -1,14 +1,19 @@
 /* exit.c: first exits from an interval. Between two steps a path is a Brownian
-** bridge, which may have left and come back: the chance of that, and when, are
-** known in closed form. Lanes that are done leave their slot to the next lane of
-** the slab, which starts at its own step 0; since noise is addressed by lane and
-** step, nobody's numbers change.  MIT licence. */
+** bridge, which may have left and come back: the chance of that, where, and when
+** are known in closed form, also where both ends are in reach. Lanes that are
+** done leave their slot to the next lane that waits, which starts at its own step
+** 0; since noise is addressed by lane and step, nobody's numbers change.
+** MIT licence. */
 #include <math.h>
 #include <string.h>
 
 #include "march/machine.h"
 
-enum { PATIENCE = 1 << 16 };
+enum {
+  PATIENCE = 1 << 16,
+  IMAGES = 1000, /* of an interval, at most */
+  TURNS = 1000   /* draws of a time, at most */
+};
 
 #define SURE 20.0 /* a bridge that passes a bound by e^-40 does not touch it */
 
@@ -18,13 +23,15 @@ typedef struct worker {
   const sl_exits *exits;
   sl_int *lane, *born; /* by slot: its lane, -1 when it is done; first step */
   uint8_t *near;
-  sl_int live, period, next, end; /* lanes next .. end - 1 wait */
+  sl_int live, period;
+  sl_int *waiting; /* of all threads: the lanes from this one on wait */
 } worker;
 
 /* ---- what happens within a step ------------------------------------------ */
 
-/* sqrt-free draw from the inverse Gaussian law of mean mu (perhaps infinite) and
-** shape lambda. source: Michael, Schucany and Haas 1976, Am. Stat. 30. */
+/* A draw from the inverse Gaussian law of mean mu (perhaps infinite) and shape
+** lambda, from a normal z and a uniform u; the smaller root is written without
+** cancellation. source: Michael, Schucany and Haas 1976, Am. Stat. 30. */
 static double inverse_gauss(double mu, double lambda, double z, double u) {
   const double y = z * z;
   if (isinf(mu)) {
@@ -35,24 +42,73 @@ static double inverse_gauss(double mu, double lambda, double z, double u) {
   return u <= mu / (mu + x) ? x : mu * (mu / x);
 }
 
-/* The chance that a bridge of variance v from distance a to distance b of a
-** bound touches it. */
-static double touches(double a, double b, double v) {
-  return a <= 0 || b <= 0 ? 1 : v > 0 ? exp(-2 * a * b / v) : 0;
-}
-
-/* The share of the step after which the bridge first touches. */
-static double when(const sl_exits *e, double a, double b, double v,
-                   const sl_lane_luck *luck) {
-  if (a <= 0) {
+/* The chance that a bridge of variance v, from distance a to distance b of one
+** end of an interval of this width, leaves it there first: a sum over mirror
+** images, of which one is left where the other end is far. b < 0 is beyond.
+** a and width may be infinite.
+** source: Anderson 1960, Ann. Math. Stat. 31. */
+static double leaves_here(double a, double b, double width, double v) {
+  if (a <= 0 || !(v > 0)) {
+    return a <= 0 || b <= 0;
+  }
+  if (isinf(a)) {
     return 0;
   }
-  if (!(v > 0)) {
-    return 1;
+  double sum = b <= 0 ? 1 : exp(-2 * a * b / v);
+  for (int j = 1; j < IMAGES && !isinf(width); j++) {
+    const double far = 2 * j * width + a, back = 2 * j * width - a;
+    const double c = fabs(b), d = a - b;
+    const double plus = exp(-(far + c - d) * (far + c + d) / (2 * v));
+    const double minus = exp(-(back + c - d) * (back + c + d) / (2 * v));
+    sum += plus - minus;
+    if (!(minus > 1e-17)) {
+      break;
+    }
   }
-  const double zeta =
-      inverse_gauss(a / fabs(b), a * a / v, luck->z, luck->v);
-  const double u = isinf(zeta) ? 1 : zeta / (1 + zeta);
+  return sum;
+}
+
+/* Of paths that first touch one end, at distance a, after the variance s: the
+** share that did not touch the other end before. */
+static double untouched(double a, double width, double s) {
+  double sum = 1;
+  for (int j = 1; j < IMAGES && !isinf(width); j++) {
+    const double k = 2 * j * width;
+    const double minus = (k / a - 1) * exp(-k * (j * width - a) / s);
+    sum += (k / a + 1) * exp(-k * (j * width + a) / s) - minus;
+    if (!(minus > 1e-17)) {
+      break;
+    }
+  }
+  return sum;
+}
+
+/* The share of the step after which the bridge first leaves: the time of the
+** first touch of this end, drawn again if the other end was touched before. */
+static double when(const worker *w, double a, double b, double width, double v,
+                   sl_int lane, sl_int step) {
+  if (a <= 0 || !(v > 0)) {
+    return a <= 0 ? 0 : 1;
+  }
+  const uint64_t seed = w->job->seed;
+  const uint64_t number = (uint64_t)(w->job->first_lane + lane);
+  sl_lane_luck luck = sl_random_lane_luck(seed, number, (uint64_t)step, 0);
+  for (uint32_t turn = 1;; turn++) {
+    const double zeta = inverse_gauss(a / fabs(b), a * a / v, luck.z, luck.v);
+    const double u = isinf(zeta) ? 1 : zeta / (1 + zeta);
+    const double good = untouched(a, width, v * u);
+    if (!(good < 1) || turn == TURNS) {
+      return u;
+    }
+    luck = sl_random_lane_luck(seed, number, (uint64_t)step, turn);
+    if (luck.u < good) {
+      return u;
+    }
+  }
+}
+
+/* The step's share of the variance as one of its time. */
+static double clock_of(const sl_exits *e, double u) {
   return e->rate == 0 ? u : -log1p(expm1(-e->rate) * u) / e->rate;
 }
 
@@ -62,20 +118,23 @@ static bool leaves(const worker *w, sl_int i, double x, double y, double v,
   const sl_exits *e = w->exits;
   const sl_int lane = w->lane[i];
   if (!isfinite(y) || isnan(v)) {
-    e->time[lane] = e->side[lane] = NAN;
+    e->time[lane] = e->side[lane] = (double)NAN;
     return true;
   }
-  const double up = touches(e->high - x, e->high_end - y, v);
-  const double down = touches(x - e->low, y - e->low_end, v);
-  const sl_lane_luck luck = sl_random_lane_luck(
-      w->job->seed, (uint64_t)(w->job->first_lane + lane), (uint64_t)step);
-  if (luck.u < up) {
-    e->time[lane] = (double)step + when(e, e->high - x, e->high_end - y, v,
-                                        &luck);
+  const double a = e->high - x, b = e->high_end - y, c = x - e->low,
+               d = y - e->low_end, width = fmax(a + c, b + d);
+  const double up = leaves_here(a, b, width, v);
+  const double down = leaves_here(c, d, width, v);
+  const double u = sl_random_lane_luck(
+      w->job->seed, (uint64_t)(w->job->first_lane + lane), (uint64_t)step,
+      0).u;
+  if (u < up) {
+    e->time[lane] =
+        (double)step + clock_of(e, when(w, a, b, width, v, lane, step));
     e->side[lane] = 1;
-  } else if (luck.u < up + down) {
-    e->time[lane] = (double)step + when(e, x - e->low, y - e->low_end, v,
-                                        &luck);
+  } else if (u < up + down || b <= 0 || d <= 0) {
+    e->time[lane] =
+        (double)step + clock_of(e, when(w, c, d, width, v, lane, step));
     e->side[lane] = -1;
   } else {
     return false;
@@ -85,10 +144,16 @@ static bool leaves(const worker *w, sl_int i, double x, double y, double v,
 
 /* ---- slots --------------------------------------------------------------- */
 
-/* A lane takes slot i when step s begins, s a multiple of the period. */
-static void board(worker *w, sl_int i, sl_int s) {
-  const sl_int lane = w->next++;
+/* The next lane that waits takes slot i when step s begins, s a multiple of the
+** period; false when there is none. */
+static bool board(worker *w, sl_int i, sl_int s) {
+  sl_int lane;
   sl_noises *z = &w->k.noise;
+#pragma omp atomic capture
+  lane = (*w->waiting)++;
+  if (lane >= w->job->lanes) {
+    return false;
+  }
   w->lane[i] = lane;
   w->born[i] = s;
   w->live++;
@@ -99,6 +164,7 @@ static void board(worker *w, sl_int i, sl_int s) {
     z->at_sign[i] = number - ((uint64_t)(s / SL_SIGN_STEPS) << 32);
   }
   sl_machine_read(&w->k, w->job->start, lane, 1, i, 0);
+  return true;
 }
 
 /* The final state of slot i's lane, from the rows after s steps. */
@@ -134,11 +200,11 @@ static void move(worker *w, sl_int i, sl_int j) {
 ** there are none, those that are left move together. */
 static void fill_slots(worker *w, sl_int s) {
   sl_int n = w->k.lanes, i = 0;
-  bool changed = false;
-  for (; i < n && w->next < w->end; i++) {
+  bool changed = false, waiting = true;
+  for (; i < n && waiting; i++) {
     if (w->lane[i] < 0) {
-      board(w, i, s);
-      changed = true;
+      waiting = board(w, i, s);
+      changed = changed || waiting;
     }
   }
   if (w->live < n && (w->live == 0 || w->live <= n - n / 8 - 1)) {
@@ -161,12 +227,9 @@ static void fill_slots(worker *w, sl_int s) {
 /* ---- steps --------------------------------------------------------------- */
 
 static void set_clocks(worker *w, sl_int s) {
-  const int32_t clock = w->k.m->clock;
-  if (clock >= 0 && w->k.m->row[clock] >= 0) {
-    double *row = w->k.rows + w->k.m->row[clock] * w->k.room;
-    for (sl_int i = 0; i < w->k.lanes; i++) {
-      row[i] = (double)(s - w->born[i]);
-    }
+  double *clock = sl_machine_clocks(&w->k);
+  for (sl_int i = 0; clock != NULL && i < w->k.lanes; i++) {
+    clock[i] = (double)(s - w->born[i]);
   }
 }
 
@@ -201,27 +264,22 @@ static void check_slots(worker *w, sl_int s) {
     if (w->near[i] && leaves(w, i, x[i], y[i], v[i], s - w->born[i])) {
       alight(w, i, s + 1);
     } else if (s + 1 - w->born[i] == w->job->steps) {
-      w->exits->time[w->lane[i]] = NAN;
+      w->exits->time[w->lane[i]] = (double)NAN;
       w->exits->side[w->lane[i]] = 0;
       alight(w, i, s + 1);
     }
   }
 }
 
-
-static void run_slab(worker *w, sl_int slab, sl_int size, sl_int block) {
-  const sl_int lanes = w->job->lanes;
-  w->next = slab * size;
-  w->end = w->next + size < lanes ? w->next + size : lanes;
-  sl_int n = w->end - w->next < block ? w->end - w->next : block;
-  sl_int look_again = 0;
+/* Steps until nobody is left, or Ctrl-C. */
+static void run_lanes(worker *w, sl_int n) {
   const sl_int patience = PATIENCE / (n * (w->k.ncode + 1)) + 1;
   w->live = 0;
   sl_machine_lanes(&w->k, n);
   for (sl_int i = 0; i < n; i++) {
     w->lane[i] = -1;
   }
-  for (sl_int s = 0;; s++) {
+  for (sl_int s = 0; s % patience != 0 || !sl_interrupted(); s++) {
     if (s % w->period == 0 && w->live < w->k.lanes) {
       fill_slots(w, s);
       if (w->live == 0) {
@@ -234,22 +292,10 @@ static void run_slab(worker *w, sl_int slab, sl_int size, sl_int block) {
     }
     sl_machine_execute(&w->k, (int)(s & 1));
     check_slots(w, s);
-    if (s >= look_again) {
-      look_again = s + patience;
-      if (sl_interrupted()) {
-        break;
-      }
-    }
-  }
-  for (sl_int i = slab * size; i < w->end; i++) {
-    w->exits->time[i] = -1;
-    w->exits->side[i] = 0;
   }
 }
 
 /* ---- the whole ----------------------------------------------------------- */
-
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
 
 static bool has_signs(const sl_march *m) {
   for (int k = 0; k < m->nnoise; k++) {
@@ -264,62 +310,46 @@ typedef struct plan {
   const sl_march *m;
   const sl_march_job *job;
   const sl_exits *exits;
-  sl_int size, slabs, block, machine, own;
+  sl_int block, machine, own;
   char *base;
 } plan;
 
-static void run_thread(const plan *p, int thread, sl_int *next) {
+static void run_thread(const plan *p, int thread, sl_int *waiting) {
   char *base = p->base + thread * p->own;
   sl_int *slots = (sl_int *)(void *)(base + p->machine);
   worker w = {.job = p->job, .exits = p->exits, .lane = slots,
               .born = slots + p->block,
               .near = (uint8_t *)(slots + 2 * p->block),
-              .period = has_signs(p->m) ? SL_SIGN_STEPS : 2};
+              .period = has_signs(p->m) ? SL_SIGN_STEPS : 2,
+              .waiting = waiting};
   sl_machine_init(&w.k, p->m, &p->job->reads, p->job->seed, p->block, base);
   unsigned state = sl_flush_denormals();
-  for (;;) {
-    sl_int slab;
-#pragma omp atomic capture
-    slab = (*next)++;
-    if (slab >= p->slabs) {
-      break;
-    }
-    if (!sl_interrupted()) {
-      run_slab(&w, slab, p->size, p->block);
-    }
-  }
+  run_lanes(&w, p->block);
   sl_restore_denormals(state);
 }
 
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err) {
-  for (sl_int i = 0; i < job->lanes; i++) {
-    exits->time[i] = -1;
-    exits->side[i] = 0;
-  }
   if (job->lanes == 0 || job->steps == 0) {
     return SL_OK;
   }
-  plan p = {.m = m, .job = job, .exits = exits,
-            .size = sl_slab_size(job->lanes)};
-  p.slabs = (job->lanes + p.size - 1) / p.size;
-  p.block = sl_block_size(m, job->lanes, p.size, job->block);
-  p.block = p.block < p.size ? p.block : p.size;
-  p.machine = sl_machine_bytes(m, p.block);
-  p.own = p.machine + align(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
+  plan p = {.m = m, .job = job, .exits = exits};
   int threads = sl_march_threads(
       sl_march_work(m, (double)job->lanes, (double)job->steps));
-  threads = threads < p.slabs ? threads : (int)p.slabs;
+  p.block = sl_block_size(m, job->lanes, (job->lanes + threads - 1) / threads,
+                          job->block);
+  p.machine = sl_machine_bytes(m, p.block);
+  p.own = p.machine + sl_aligned(p.block * (2 * (sl_int)sizeof(sl_int) + 1));
   p.base = sl_temp_take(threads * p.own);
   if (p.base == NULL) {
     return sl_fail(err, SL_ENOMEM, "first exits: no memory for %lld bytes",
                    (long long)(threads * p.own));
   }
-  sl_int next = 0;
+  sl_int waiting = 0;
 #pragma omp parallel for num_threads(threads) schedule(static, 1) \
     if (threads > 1)
   for (int t = 0; t < threads; t++) {
-    run_thread(&p, t, &next);
+    run_thread(&p, t, &waiting);
   }
   sl_temp_give(p.base);
   return sl_poll(err, "first exits");

@@ -12,8 +12,6 @@ enum {
   LONG = 1024    /* and most */
 };
 
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
 sl_int sl_machine_fit(const sl_march *m) {
   sl_int fits = L1 / (8 * (sl_int)(m->nrow + 1)) / SHORT * SHORT;
   return fits < SHORT ? SHORT : fits > LONG ? LONG : fits;
@@ -21,7 +19,7 @@ sl_int sl_machine_fit(const sl_march *m) {
 
 /* Noise is drawn for whole groups of lanes. */
 static sl_int room_of(const sl_march *m, sl_int block) {
-  return m->nnoise > 0 ? (block + SL_LANE_GROUP - 1) & -SL_LANE_GROUP : block;
+  return m->nnoise > 0 ? sl_rounded(block, SL_LANE_GROUP) : block;
 }
 
 /* Lays a machine into memory; only counts the bytes when base is NULL. */
@@ -29,9 +27,9 @@ static sl_int lay(sl_machine *k, char *base) {
   const sl_march *m = k->m;
   const sl_lanecode *c = m->code;
   sl_int most = c->nop - c->nfixed + m->nnext + m->nvalue;
-  sl_int cells = align(c->nvalue * (sl_int)sizeof *k->cell);
-  sl_int rows = align(m->nrow * k->room * (sl_int)sizeof *k->rows);
-  sl_int code = align(most * (sl_int)sizeof *k->code[0]);
+  sl_int cells = sl_aligned(c->nvalue * (sl_int)sizeof *k->cell);
+  sl_int rows = sl_aligned(m->nrow * k->room * (sl_int)sizeof *k->rows);
+  sl_int code = sl_aligned(most * (sl_int)sizeof *k->code[0]);
   sl_int noise = cells + rows + 2 * code;
   if (base != NULL) {
     k->cell = (double *)(void *)base;
@@ -45,7 +43,7 @@ static sl_int lay(sl_machine *k, char *base) {
 
 sl_int sl_machine_bytes(const sl_march *m, sl_int block) {
   sl_machine k = {.m = m, .block = block, .room = room_of(m, block)};
-  return align(lay(&k, NULL));
+  return sl_aligned(lay(&k, NULL));
 }
 
 double *sl_machine_row(const sl_machine *k, int32_t r, int odd) {
@@ -60,12 +58,30 @@ double *sl_machine_row(const sl_machine *k, int32_t r, int odd) {
 
 /* ---- instructions -------------------------------------------------------- */
 
+/* Element number 0 of a table, and the step along its axis. */
+static void table_address(const sl_machine *k, sl_instr *to, int i,
+                          const sl_lload *load) {
+  const sl_tensor *t = k->reads.captures[load->k];
+  const int axis = (int)load->value;
+  sl_int at = 0, e = load->element;
+  for (int a = t->type.ndim - 1; a >= 0; a--) {
+    at += e % t->type.shape[a] * t->stride[a];
+    e /= t->type.shape[a];
+  }
+  to->in[i] = (const double *)t->data + at;
+  to->step[i] = t->stride[axis];
+}
+
 static void address(const sl_machine *k, sl_instr *to, int i, int32_t v,
                     int odd) {
   static const double one = 1;
   if (v == SL_LANE_ONE) {
     to->in[i] = &one;
     to->step[i] = 0;
+    return;
+  }
+  if (k->m->row[v] < -1) {
+    table_address(k, to, i, &k->m->code->load[-2 - k->m->row[v]]);
     return;
   }
   bool each = k->m->row[v] >= 0;

@@ -21,16 +21,26 @@ struct sl_march {
   int nnoise;
   sl_noise noise[SL_MARCH_NOISES];
   sl_int draws;  /* numbers of noise a step, all noises together */
-  int32_t *row;  /* by value: its row, or -1 for a cell */
+  int32_t *row;  /* by value: its row; -1 for a cell; below, a table */
   int32_t nrow;
   int32_t clock; /* value of the step number, or -1 */
   bool elements; /* every element of the state tensors is a lane */
 };
 
+static inline sl_int sl_rounded(sl_int n, sl_int to) {
+  return (n + to - 1) / to * to;
+}
+
+/* Bytes in whole cache lines. */
+static inline sl_int sl_aligned(sl_int bytes) { return sl_rounded(bytes, 64); }
+
 /* build.c: the machine of a step whose captures have the levels given (NULL: the
 ** same for all lanes). *out is NULL, with SL_OK, when there is none. */
 sl_status sl_march_build(sl_march **out, const sl_step *step, bool elements,
                          const sl_level *captures, sl_err *err);
+
+/* The "row" of a value that is a table: load number i. */
+static inline int32_t sl_table_row(int32_t i) { return -2 - i; }
 
 static inline sl_int sl_noise_row(const sl_march *m) { return 2 * m->width; }
 static inline sl_int sl_value_row(const sl_march *m) {
@@ -85,6 +95,13 @@ void sl_machine_init(sl_machine *k, const sl_march *m, const sl_reads *reads,
                      uint64_t seed, sl_int block, char *base);
 /* Row r as it lies before a step of that parity. */
 double *sl_machine_row(const sl_machine *k, int32_t r, int odd);
+/* The clocks of an aged machine's lanes, by slot; NULL where nobody reads them. */
+static inline double *sl_machine_clocks(const sl_machine *k) {
+  const int32_t clock = k->m->clock;
+  return clock >= 0 && k->m->row[clock] >= 0
+             ? k->rows + k->m->row[clock] * k->room
+             : NULL;
+}
 /* From now on the block has n lanes, slots 0 .. n-1. */
 void sl_machine_lanes(sl_machine *k, sl_int n);
 /* Slots 0 .. n-1 are lanes number, number + 1, ... at age 0 when step 0 begins. */

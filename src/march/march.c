@@ -15,11 +15,9 @@ enum {
   PER_DRAW = 16       /* operations that a number of noise costs as much as */
 };
 
-static sl_int rounded(sl_int n, sl_int to) { return (n + to - 1) / to * to; }
-
 sl_int sl_slab_size(sl_int lanes) {
-  sl_int few = rounded((lanes + 1) / 2, SMALL);
-  sl_int many = rounded((lanes + SLABS - 1) / SLABS, SMALL);
+  sl_int few = sl_rounded((lanes + 1) / 2, SMALL);
+  sl_int many = sl_rounded((lanes + SLABS - 1) / SLABS, SMALL);
   few = few < SHARED ? few : SHARED;
   return many > few ? many : few;
 }
@@ -28,7 +26,8 @@ sl_int sl_block_size(const sl_march *m, sl_int lanes, sl_int slab,
                      sl_int asked) {
   sl_int fit = asked > 0 ? asked : sl_machine_fit(m);
   sl_int blocks = (slab + fit - 1) / fit;
-  sl_int block = asked > 0 ? asked : rounded((slab + blocks - 1) / blocks, SMALL);
+  sl_int block =
+      asked > 0 ? asked : sl_rounded((slab + blocks - 1) / blocks, SMALL);
   return block < lanes ? block : lanes;
 }
 
@@ -122,8 +121,6 @@ typedef struct plan {
   sl_moments *moments; /* [slabs][values] */
 } plan;
 
-static sl_int align(sl_int bytes) { return rounded(bytes, 64); }
-
 static sl_status make_plan(plan *p, sl_int per_lane, sl_err *err) {
   const sl_march_job *job = p->job;
   const sl_watch *w = job->watch;
@@ -141,10 +138,10 @@ static sl_status make_plan(plan *p, sl_int per_lane, sl_err *err) {
     p->values = w->moments != NULL ? w->ntime * q : 0;
     p->counts = w->count != NULL ? times * q * (w->histogram.bins + 2) : 0;
   }
-  p->extra = align(p->block * per_lane);
+  p->extra = sl_aligned(p->block * per_lane);
   p->own = p->machine + p->watch + p->extra +
-           align(p->counts * (sl_int)sizeof(sl_int));
-  sl_int shared = align(p->slabs * p->values * (sl_int)sizeof(sl_moments));
+           sl_aligned(p->counts * (sl_int)sizeof(sl_int));
+  sl_int shared = sl_aligned(p->slabs * p->values * (sl_int)sizeof(sl_moments));
   sl_int bytes = shared + p->threads * p->own;
   p->base = sl_temp_take(bytes);
   if (p->base == NULL) {

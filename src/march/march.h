@@ -146,16 +146,15 @@ typedef struct sl_exits {
   double low_end, high_end; /* and after it */
   double rate; /* the bridge's clock: a share u of it is a share
                   -log(1 - (1 - e^-rate) u) / rate of the step; 0: u */
-  /* By lane. time: in steps, -1 for lanes that were not run; NaN where the lane
-  ** stayed inside for all steps, or went wrong. side: -1, 1, or 0 for none,
-  ** NaN where the state became NaN or infinite. */
+  /* By lane. time: in steps; NaN where the lane stayed inside for all steps, or
+  ** went wrong. side: -1, 1, or 0 for none, NaN where the state became NaN or
+  ** infinite. */
   double *time, *side;
 } sl_exits;
 
 /* job->steps: at most so many for each lane; job->first, every, path and watch
 ** are of no account. Final states are those at the end of a lane's last step.
-** Interrupted: lanes of slabs that were not done have time -1, and the status is
-** SL_EINTR. errors: SL_ENOMEM. */
+** errors: SL_ENOMEM; SL_EINTR: results are then undefined. */
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err);
 

@@ -17,27 +17,14 @@ enum { GROUP = SL_LANE_GROUP, FEW = GROUP / 2 };
 
 /* ---- checks -------------------------------------------------------------- */
 
+/* NULL where lanes cannot draw that kind. */
 static const char *kind_name(sl_random_kind kind) {
-  switch (kind) {
-    case SL_RUNIFORM:
-      return "uniform";
-    case SL_RNORMAL:
-      return "normal";
-    case SL_RSIGN:
-      return "sign";
-    case SL_RBERNOULLI:
-      return "bernoulli";
-    case SL_REXPONENTIAL:
-      return "exponential";
-    case SL_RINTEGER:
-      return "index";
-    case SL_RPERMUTATION:
-      return "permutation";
-    case SL_RGIVEN:
-      return "given";
-    default:
-      return NULL;
-  }
+  static const char *const names[] = {
+      [SL_RUNIFORM] = "uniform",         [SL_RNORMAL] = "normal",
+      [SL_RSIGN] = "sign",               [SL_RBERNOULLI] = "bernoulli",
+      [SL_REXPONENTIAL] = "exponential", [SL_RINTEGER] = "index",
+      [SL_RPERMUTATION] = "permutation", [SL_RGIVEN] = "given"};
+  return (size_t)kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 
 static bool counts_samples(sl_random_kind kind) {
@@ -81,8 +68,6 @@ sl_status sl_noise_check(const sl_noise *noise, int n, sl_err *err) {
 
 /* ---- room ---------------------------------------------------------------- */
 
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
 static sl_int samples(const sl_noise *z) { return z->draw.hi - z->draw.lo + 1; }
 
 /* Entries of all permutations of one lane. */
@@ -108,10 +93,11 @@ sl_int sl_noises_lay(sl_noises *z, const sl_march *m, sl_int block, sl_int room,
   if (m->nnoise == 0) {
     return 0;
   }
-  sl_int at = align(room * (sl_int)sizeof *z->at);
+  sl_int at = sl_aligned(room * (sl_int)sizeof *z->at);
   sl_int ahead = 2 * m->draws * GROUP * (sl_int)sizeof *z->ahead;
-  sl_int epochs = align(m->nnoise * (sl_int)sizeof *z->order_epoch);
-  sl_int order = align(block * order_entries(m) * (sl_int)sizeof *z->order);
+  sl_int epochs = sl_aligned(m->nnoise * (sl_int)sizeof *z->order_epoch);
+  sl_int entries = block * order_entries(m);
+  sl_int order = sl_aligned(entries * (sl_int)sizeof *z->order);
   if (base != NULL) {
     z->at = (uint64_t *)(void *)base;
     z->at_sign = (uint64_t *)(void *)(base + at);
@@ -131,7 +117,7 @@ static uint32_t stream_of(int k, sl_int e) {
   return (uint32_t)(k + 1) + ((uint32_t)e << 8);
 }
 
-static sl_int groups_of(sl_int n) { return (n + GROUP - 1) & -GROUP; }
+static sl_int groups_of(sl_int n) { return sl_rounded(n, GROUP); }
 
 /* Pairs from p on for few lanes: slot i of pair p + j at j lanes + i. */
 static void draw_ahead(sl_machine *k, uint64_t p) {

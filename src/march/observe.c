@@ -50,7 +50,7 @@ static double sum_ways(const double w[WAYS]) {
 static sl_moments leaf_moments(const double *x, sl_int n) {
   double v[LEAF], one[LEAF], s1[WAYS] = {0}, s2[WAYS] = {0}, s3[WAYS] = {0},
          s4[WAYS] = {0}, count[WAYS] = {0};
-  sl_moments m = {.low = INFINITY, .high = -INFINITY};
+  sl_moments m = {.low = HUGE_VAL, .high = -HUGE_VAL};
   for (sl_int i = 0; i < LEAF; i++) {
     bool in = i < n && isfinite(x[i]);
     one[i] = in;
@@ -136,11 +136,9 @@ static void count_bins(const sl_histogram *h, sl_int q, sl_int n,
 
 /* ---- one thread's observer ----------------------------------------------- */
 
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
 sl_int sl_observer_bytes(const sl_watch *w, sl_int block) {
   return sl_machine_bytes(w->of, block) +
-         align(block * (sl_int)sizeof(double));
+         sl_aligned(block * (sl_int)sizeof(double));
 }
 
 void sl_observer_init(sl_observer *o, const sl_watch *w, sl_int block,

@@ -94,8 +94,6 @@ static void mark_bad(const wide *x) {
 
 /* ---- the whole ----------------------------------------------------------- */
 
-static sl_int align(sl_int bytes) { return (bytes + 63) / 64 * 64; }
-
 static sl_status prepare(wide *x, sl_err *err) {
   const sl_march_job *job = x->job;
   const sl_watch *w = job->watch;
@@ -108,9 +106,9 @@ static sl_status prepare(wide *x, sl_err *err) {
   x->slabs = (lanes + x->slab - 1) / x->slab;
   if (w != NULL) {
     x->values = w->moments != NULL ? w->ntime * sl_march_values(w->of) : 0;
-    watch = align(sl_observer_bytes(w, BLOCK));
+    watch = sl_aligned(sl_observer_bytes(w, BLOCK));
   }
-  sl_int shared = align(x->slabs * x->values * (sl_int)sizeof(sl_moments));
+  sl_int shared = sl_aligned(x->slabs * x->values * (sl_int)sizeof(sl_moments));
   x->base = sl_temp_take(noise + watch + shared + 64);
   if (x->base == NULL) {
     return sl_fail(err, SL_ENOMEM, "march: no memory for %lld bytes",

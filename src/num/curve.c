@@ -43,7 +43,7 @@ sl_status sl_curve_fit(sl_curve *c, sl_curve_fn *f, sl_curve_accept *accept,
                      SL_CURVE_PIECES);
     }
     if (!(width > 1e-15 * (fabs(from) + fabs(b)) * 0.01)) {
-      return sl_fail(err, SL_EDOM, "curve: no polynomial fits at %g", from);
+      return sl_fail(err, SL_ECONVERGE, "curve: no polynomial fits at %g", from);
     }
     if (!piece(c->c[c->n], f, user, from, to, tol, floor)) {
       width = 0.5 * (to - from);

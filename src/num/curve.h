@@ -20,7 +20,7 @@ typedef struct sl_curve {
 ** at a; set n = 0 for a new curve), by pieces upwards, each as long as the
 ** last two coefficients stay below tol times the largest value of the piece
 ** (or below floor). accept, unless NULL, is told the end of each piece.
-** errors: SL_ECONVERGE too many pieces; SL_EDOM f is not finite */
+** errors: SL_ECONVERGE too many pieces, or f is not smooth or not finite */
 typedef double sl_curve_fn(double x, void *user);
 typedef void sl_curve_accept(double x, void *user);
 sl_status sl_curve_fit(sl_curve *c, sl_curve_fn *f, sl_curve_accept *accept,

@@ -10,6 +10,7 @@
 
 #define PIECE 256        /* elements a thread takes at once */
 #define CLOSE 3e-14      /* error of y in samples, absolute or relative */
+#define FADE 8.0         /* log p from a kink to where its noise is below 1e-9 */
 #define LEAST_LOG -36.75 /* below log 2^-53, the smallest uniform */
 
 const sl_law_class *sl_law_class_of(sl_law_kind kind) {
@@ -55,7 +56,7 @@ sl_status sl_law_make(sl_law *law, sl_law_kind kind, const double par[2],
   law->par[0] = par[0];
   law->par[1] = par[1];
   law->mass = 1;
-  law->kink = 0;
+  law->kink = -HUGE_VAL;
   law->close = CLOSE;
   law->sampler = false;
   law->inverse[0].n = law->inverse[1].n = 0;
@@ -82,7 +83,7 @@ double sl_law_solve(const sl_law *law, int side, double logp) {
   if (c->inverse != NULL) {
     return c->inverse(law, side, logp);
   }
-  bool falls = side == 1 && c->point == sl_law_point_log;
+  bool falls = side == 1 && !c->rises;
   double y = c->guess(law, side, logp), lo = -HUGE_VAL, hi = HUGE_VAL;
   for (int i = 0; i < 200; i++) {
     double slope, f = c->logtail(law, side, y, &slope) - logp;
@@ -116,7 +117,7 @@ static double standard_quantile(const sl_law *law, double p, double q) {
   int side = p > 0 && (q == 0 || log(p) > law->logtail[0]);
   double log_tail = log(side == 0 ? p : q);
   if (isinf(log_tail)) {
-    bool top = side == 1 && c->point != sl_law_point_asinh;
+    bool top = side == 1 && !c->rises;
     return c->point(law, side, top ? HUGE_VAL : -HUGE_VAL);
   }
   return c->point(law, side, sl_law_solve(law, side, log_tail));
@@ -193,20 +194,26 @@ static double solve_tail(double logp, void *user) {
   return sl_law_solve(t->law, t->side, logp);
 }
 
+/* Appends the inverse between two log probabilities of a tail. */
+static sl_status append(sl_law *law, int side, double from, double to,
+                        double close, sl_err *err) {
+  tail t = {law, side};
+  if (!(from < to)) {
+    return SL_OK;
+  }
+  return sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, from, to,
+                      close, close, err);
+}
+
 static sl_status prepare(sl_law *law, sl_err *err) {
   for (int side = 0; side < 2 && !law->sampler; side++) {
-    tail t = {law, side};
+    double from = LEAST_LOG, to = law->logtail[side];
+    double kink = side == 0 ? fmax(law->kink, from) : from;
+    double rough = side == 0 && kink > from ? kink + FADE : from;
     law->inverse[side].n = 0;
-    double from = LEAST_LOG, to = law->logtail[side], kink = law->kink;
-    if (side == 0 && kink > from && kink < to) {
-      SL_TRY(sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, from, kink,
-                          law->close, law->close, err));
-      from = kink;
-    }
-    if (from < to) {
-      SL_TRY(sl_curve_fit(&law->inverse[side], solve_tail, NULL, &t, from, to,
-                          law->close, law->close, err));
-    }
+    SL_TRY(append(law, side, from, fmin(kink, to), law->close, err));
+    SL_TRY(append(law, side, kink, fmin(rough, to), law->close, err));
+    SL_TRY(append(law, side, rough, to, kink > from ? 1e-9 : CLOSE, err));
   }
   law->sampler = true;
   return SL_OK;

@@ -45,8 +45,8 @@ typedef struct sl_law {
   double mass;       /* total probability, 1 unless defective */
   double split[2];   /* y where the lower, the upper tail ends */
   double logtail[2]; /* log probability of each tail up to its split */
-  double kink;       /* log probability where the lower tail is not smooth, or 0 */
-  double close;      /* error of y that samples may have */
+  double kink;       /* log probability at which the lower tail has a kink */
+  double close;      /* error of y that samples below and near it may have */
   bool sampler;      /* inverse[] is made */
   double own[8];     /* what the kind keeps */
   sl_curve forward[2], inverse[2];
@@ -88,6 +88,7 @@ typedef struct sl_law_class {
   /* the y itself, where it can be had directly; else NULL */
   double (*inverse)(const sl_law *law, int side, double logp);
   double (*point)(const sl_law *law, int side, double y); /* z at y */
+  bool rises; /* the upper tail too grows with y, as with -asinh z */
 } sl_law_class;
 
 extern const sl_law_class sl_law_normal, sl_law_lognormal, sl_law_cauchy,

@@ -16,7 +16,7 @@
 
 #define LARGE 600.0    /* exp(kappa) stays a double; far beyond, 1/kappa < eps */
 #define TERMS 32
-#define JOIN 1e-10     /* relative error of P(T <= t) allowed to the sum */
+#define JOIN 1e-6      /* relative error of P(T <= t) allowed to the sum */
 #define MODES SL_LAW_MODES
 
 /* own[]: time of the join, factor of Durbin's approximation there */
@@ -106,39 +106,58 @@ static double meeting(const shot *s, int k) {
 }
 
 /* Number of eigenvalues below s->mu. Where the solutions meet, the logarithmic
-** slope of the outer one rises with mu and that of the inner one falls. */
-static int below(shot *s, int k) {
+** slope of the outer one rises with mu and that of the inner one falls. *miss
+** is 0 at an eigenvalue and changes sign there. */
+static int below(shot *s, int k, double *miss) {
   double at = meeting(s, k);
   shoot(s, 0, at, 1, 0);
+  *miss = s->u;
   if (at == 1) {
     return s->zeros;
   }
   shot in = *s;
   shoot(&in, 1, at, 0, -1);
+  *miss = (s->slope * in.u - in.slope * s->u) /
+          (fabs(in.u) + fabs(in.slope)) / (fabs(s->u) + fabs(s->slope));
   return s->zeros + in.zeros + (s->slope / s->u < in.slope / in.u);
 }
 
-/* The k-th eigenvalue by bisection of its logarithm from lo, which is below. */
+/* The k-th eigenvalue, above lo: by bisection of its logarithm, then by regula
+** falsi (Illinois) in the bracket that the count keeps. */
 static double eigenvalue(shot *s, int k, double lo) {
-  double hi = fmax(2 * lo, 1);
+  double hi = fmax(2 * lo, 1), f_lo, f_hi, f;
   s->integrals = false;
-  for (s->mu = hi; below(s, k) <= k; s->mu = hi) {
+  s->mu = lo;
+  below(s, k, &f_lo);
+  for (s->mu = hi; below(s, k, &f_hi) <= k; s->mu = hi) {
     lo = hi;
+    f_lo = f_hi;
     hi *= 2;
   }
-  for (int i = 0; i < 80; i++) {
-    double mid = sqrt(lo) * sqrt(hi);
-    if (!(mid > lo && mid < hi)) {
+  for (int i = 0, last = 0; i < 100; i++) {
+    double mid = sqrt(lo) * sqrt(hi), line = (lo * f_hi - hi * f_lo) /
+                                             (f_hi - f_lo);
+    bool secant = hi < 1.5 * lo && i < 60 && line > lo && line < hi;
+    s->mu = secant ? line : mid;
+    if (!(s->mu > lo && s->mu < hi) || hi - lo <= 2 * DBL_EPSILON * lo) {
       break;
     }
-    s->mu = mid;
-    if (below(s, k) > k) {
-      hi = mid;
-    } else {
-      lo = mid;
+    bool over = below(s, k, &f) > k;
+    if (f == 0) {
+      return s->mu;
     }
+    if (over) {
+      hi = s->mu;
+      f_hi = f;
+      f_lo *= last == 1 ? 0.5 : 1;
+    } else {
+      lo = s->mu;
+      f_lo = f;
+      f_hi *= last == -1 ? 0.5 : 1;
+    }
+    last = over ? 1 : -1;
   }
-  return lo;
+  return fabs(f_lo) < fabs(f_hi) ? lo : hi;
 }
 
 /* u(start) sum/square of the k-th function, the two parts made to agree. */
@@ -356,7 +375,7 @@ static void join(sl_law *law) {
   law->own[TIME] = t;
   law->own[FACTOR] = p / small_cdf(law, t);
   law->kink = log(p);
-  law->close = 10 * JOIN;
+  law->close = JOIN;
 }
 
 static sl_status ou_make(sl_law *law, sl_err *err) {

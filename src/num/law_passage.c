@@ -13,7 +13,7 @@
 #define LOG_SQRT_2PI 0.91893853320467274178
 #define TWO_OVER_PI 0.63661977236758134308
 #define CHANGE 0.4 /* images fall like exp(-2 j^2/z), sines like exp(-5 k^2 z) */
-#define IMAGES 8
+#define IMAGES 4
 #define SINES 12
 
 /* Splits a law on z > 0 at its mode of log z or at a quantile near 1/2, found

@@ -224,4 +224,5 @@ static double pearson_guess(const sl_law *law, int side, double logp) {
 const sl_law_class sl_law_pearson4 = {
     .name = "pearson4", .make = pearson_make, .logpdf = pearson_logpdf,
     .tails = pearson_tails, .logtail = pearson_logtail,
-    .guess = pearson_guess, .point = sl_law_point_asinh};
+    .guess = pearson_guess, .point = sl_law_point_asinh,
+    .rises = true};

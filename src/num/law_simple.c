@@ -115,7 +115,8 @@ static double cauchy_inverse(const sl_law *law, int side, double logp) {
 const sl_law_class sl_law_cauchy = {
     .name = "cauchy", .make = cauchy_make, .logpdf = cauchy_logpdf,
     .tails = cauchy_tails, .inverse = cauchy_inverse,
-    .point = sl_law_point_asinh};
+    .point = sl_law_point_asinh,
+    .rises = true};
 
 /* ---- Student: z = sqrt(nu) sinh y ---------------------------------------- */
 /* own[0] = log B(nu/2, 1/2), own[1] = sqrt nu. */
@@ -137,8 +138,9 @@ static double student_logpdf(const sl_law *law, double z) {
 }
 
 static void student_tails(const sl_law *law, double z, double *p, double *q) {
-  *p = exp(sl_student_tail(-z, law->par[0]));
-  *q = exp(sl_student_tail(z, law->par[0]));
+  double tail = exp(sl_student_tail(fabs(z), law->par[0]));
+  *p = z < 0 ? tail : 1 - tail;
+  *q = z < 0 ? 1 - tail : tail;
 }
 
 static double student_logtail(const sl_law *law, int side, double y,
@@ -170,7 +172,8 @@ static double student_point(const sl_law *law, int side, double y) {
 const sl_law_class sl_law_student = {
     .name = "student_t", .make = student_make, .logpdf = student_logpdf,
     .tails = student_tails, .logtail = student_logtail,
-    .guess = student_guess, .point = student_point};
+    .guess = student_guess, .point = student_point,
+    .rises = true};
 
 /* ---- inverse gamma: z = 1/g ---------------------------------------------- */
 

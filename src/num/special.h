@@ -65,8 +65,8 @@ double sl_student_tail(double t, double nu);
 
 /* ---- Kolmogorov and Smirnov (kolmogorov.c) ------------------------------- */
 /* sl_kolmogorov_sf: P(D >= d) of the one-sample statistic of n values. Exact
-** for n <= 200, and where sqrt n d > 2.2 or d > 1/2 (there to 1e-8 relative);
-** else within 1e-5. */
+** for n <= 200; where sqrt n d > 2.2 or d > 1/2 to 1e-8 of its value; else
+** within 1e-6. */
 double sl_kolmogorov_sf(double d, sl_int n);
 /* sl_ks2: the statistic of two sorted samples; ties are taken together. */
 double sl_ks2(sl_int m, const double *a, sl_int n, const double *b);

@@ -7,7 +7,7 @@
 #include <complex.h>
 #include <float.h>
 #include <math.h>
-#include <stddef.h>
+#include <string.h>
 
 #define LOG_SQRT_2PI 0.91893853320467274178
 #define EULER 0.57721566490153286061
@@ -94,7 +94,9 @@ static double complex right_half(double complex z) {
 }
 
 double sl_clgamma(double re, double im, double *imag) {
-  double complex z = CMPLX(re, im), value;
+  double parts[2] = {re, im}; /* CMPLX, which not every compiler has */
+  double complex z, value;
+  memcpy(&z, parts, sizeof z);
   if (re > 0) {
     value = right_half(z);
   } else {
@@ -186,6 +188,7 @@ void sl_gamma_pq(double a, double x, double *logp, double *logq) {
     *logp = sl_gamma_logdensity(a, x) - log(a) + lower_series(a, x);
     *logp = fmin(*logp, 0);
     *logq = *logp > -0.7 ? small_upper(a, x) : other(*logp);
+    *logp = *logp > -0.7 ? log1p(-exp(*logq)) : *logp;
   } else if (x < a + 0.5) {
     *logp = sl_gamma_logdensity(a, x) - log(a) + lower_series(a, x);
     *logq = other(*logp);

@@ -18,10 +18,10 @@ static double exp_square(double x) {
 }
 
 /* c(k) of R(x) = 1/(x + 1/(x + 2/(x + ...))) from its k-th level on, for
-** x >= 2: 90 levels leave 1e-17. */
+** x >= 2. N levels leave about exp(-2 x sqrt(2 N)). */
 static double fraction(double x, int level) {
   double c = 0;
-  for (int k = 90; k >= level; k--) {
+  for (int k = 20 + (int)(320 / (x * x)); k >= level; k--) {
     c = k / (x + c);
   }
   return c;

@@ -86,23 +86,26 @@ static void step_one(const uint64_t *words, double *x) {
   }
 }
 
-void sde_one(void) {
+/* All steps of blocks of which each pair of words serves two lanes. */
+INLINE void one_noise(void (*step)(const uint64_t *, double *), double start) {
 #pragma omp parallel for schedule(static)
   for (int b = 0; b < SDE_PATHS; b += 2 * BLOCK) {
     double x[2 * BLOCK] __attribute__((aligned(64)));
     uint64_t words[2 * BLOCK] __attribute__((aligned(64)));
     for (int i = 0; i < 2 * BLOCK; i++) {
-      x[i] = SDE_X0;
+      x[i] = start;
     }
     for (uint32_t s = 0; s < SDE_STEPS; s++) {
       philox_words(&key, (uint32_t)(b / 2), s, BLOCK, words);
-      step_one(words, x);
+      step(words, x);
     }
     for (int i = 0; i < 2 * BLOCK && b + i < SDE_PATHS; i++) {
       states[b + i] = x[i];
     }
   }
 }
+
+void sde_one(void) { one_noise(step_one, SDE_X0); }
 
 /* Of mean and second moment, against their exact recursion: that of the mean by
 ** the exact variance, of the second moment by the sample's. */
@@ -123,6 +126,58 @@ double sde_check(void) {
   double first = fabs(sum / n - m1) / sqrt((m2 - m1 * m1) / n);
   double spread = sqrt((sum4 / n - (sum2 / n) * (sum2 / n)) / n);
   return fmax(first, fabs(sum2 / n - m2) / spread);
+}
+
+/* ---- Heun's scheme in a double well ---------------------------------------*/
+
+/* y = x + b(x) h + g(x) dW; x + (b(x) + b(y)) h/2 + (g(x) + g(y)) dW/2, with
+** b = x - x^3 and g = sigma x: n is sigma dW of both lanes of a pair. */
+INLINE void heun(const vd *n, vd *to) {
+  const double h = WELL_DT;
+  vd b[ROWS], x[ROWS], y[ROWS];
+  EACH x[k] = to[2 * k];
+  EACH b[k] = x[k] - x[k] * x[k] * x[k];
+  EACH y[k] = (h * b[k] + x[k]) + n[k] * x[k];
+  EACH b[k] += y[k] - y[k] * y[k] * y[k];
+  EACH y[k] = n[k] * (x[k] + y[k]) + h * b[k];
+  EACH to[2 * k] = x[k] + 0.5 * y[k];
+}
+
+static void step_well(const uint64_t *words, double *x) {
+  const double scale = -2 * WELL_SIGMA * WELL_SIGMA * WELL_DT;
+  for (int i = 0; i < BLOCK; i += ROWS * VW) {
+    const vu *from = (const vu *)(words + 2 * i);
+    vd *to = (vd *)(x + 2 * i);
+    vu w[ROWS];
+    vd r[ROWS], p[ROWS], q[ROWS];
+    EACH w[k] = from[2 * k];
+    scaled_log(w, scale, r);
+    EACH r[k] = vd_sqrt(r[k]);
+    EACH w[k] = from[2 * k + 1];
+    circle(w, p, q);
+    EACH p[k] *= r[k];
+    EACH q[k] *= r[k];
+    heun(p, to);
+    heun(q, to + 1);
+  }
+}
+
+void well_run(void) { one_noise(step_well, 1.0); }
+
+/* Of E x^2 = 1 and E x^4 = 1 + sigma^2: at T = 10 the paths have the stationary
+** law, x^2 the gamma law of shape 1 / sigma^2. */
+double well_check(void) {
+  const double n = SDE_PATHS, s = WELL_SIGMA * WELL_SIGMA;
+  double sum2 = 0, sum4 = 0, sum8 = 0;
+  for (int i = 0; i < SDE_PATHS; i++) {
+    double y = states[i] * states[i];
+    sum2 += y;
+    sum4 += y * y;
+    sum8 += y * y * y * y;
+  }
+  double spread = sqrt((sum8 / n - (sum4 / n) * (sum4 / n)) / n);
+  return fmax(fabs(sum2 / n - 1) / sqrt(s / n),
+              fabs(sum4 / n - (1 + s)) / spread);
 }
 
 /* ---- FitzHugh-Nagumo, two noises ------------------------------------------*/

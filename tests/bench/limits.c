@@ -29,6 +29,8 @@ static const workload list[] = {
      (double)SDE_PATHS *SDE_STEPS, "hand-fused C"},
     {"sde-one", sde_setup, sde_one, sde_check,
      (double)SDE_PATHS *SDE_STEPS, "hand-fused C"},
+    {"sde-heun", sde_setup, well_run, well_check,
+     (double)SDE_PATHS *SDE_STEPS, "hand-fused C"},
     {"sde-fhn", sde_setup, fhn_run, fhn_check,
      SDE_PATHS *(FHN_T / FHN_DT), "hand-fused C"},
     {"sde-normals", normals_setup, normals_run, normals_check, NORMALS,

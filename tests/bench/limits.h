@@ -27,11 +27,15 @@
 #define SDE_SIGMA 0.5
 #define SDE_TAU 0.4
 #define SDE_RHO 0.5
-#define NORMALS 10000000
+#define NORMALS 1000000
 #define COIN_WALKERS 1000000
 #define COIN_STEPS 1000
 #define COIN_SIZE 0.1
 #define COIN_BELOW 0.946625228982840
+
+/* dx = (x - x^3) dt + sigma x o dW from 1, by Heun's scheme. */
+#define WELL_SIGMA 0.5
+#define WELL_DT 1e-2
 
 /* FitzHugh-Nagumo with correlated noise, from (0, 0):
 **   dv = (v - v^3/3 - w + I) dt + s sqrt(1 + v^2) dW1
@@ -85,6 +89,8 @@ int sde_setup(const char *dir);
 void sde_two(void);
 void sde_one(void);
 double sde_check(void);
+void well_run(void);
+double well_check(void);
 void fhn_run(void);
 double fhn_check(void);
 int normals_setup(const char *dir);

@@ -29,9 +29,10 @@ DEEP = (784, 1000, 500, 250, 30, 250, 500, 1000, 784)
 # The noise rows; also in limits.h and workloads.lua.
 SDE_PATHS, SDE_STEPS, SDE_DT, SDE_X0 = 100_000, 1000, 1e-3, 1.0
 SDE_A, SDE_SIGMA, SDE_TAU, SDE_RHO = 0.3, 0.5, 0.4, 0.5
-NORMALS = 10_000_000
+NORMALS = 1_000_000
 COIN_WALKERS, COIN_STEPS, COIN_SIZE = 1_000_000, 1000, 0.1
 COIN_BELOW = 0.946625228982840
+WELL_SIGMA, WELL_DT, WELL_T = 0.5, 1e-2, 10.0
 # FitzHugh-Nagumo with correlated noise, see fhn_drift.
 FHN_A, FHN_B, FHN_EPS, FHN_I = 0.7, 0.8, 0.08, 0.5
 FHN_S, FHN_R, FHN_RHO = 0.3, 0.1, 0.6
@@ -122,6 +123,14 @@ def coins_check(x):
     p = COIN_BELOW
     return max(errors(x <= 1, p, p * (1 - p)),
                errors(numpy.log(x), mean, variance))
+
+
+def well_check(x):
+    """Of E x^2 = 1 and E x^4 = 1 + sigma^2: x^2 has the gamma law of shape
+    1 / sigma^2 and mean 1 at T = 10."""
+    import numpy
+    y, s = numpy.asarray(x).ravel() ** 2, WELL_SIGMA ** 2
+    return max(errors(y, 1, s), errors(y * y, 1 + s))
 
 
 def fhn_drift(v, w):

@@ -27,8 +27,8 @@ def ensemble(solve, paths):
     return lambda: jax.block_until_ready(run(keys))
 
 
-def fixed(drift, diffusion, noises, start, until, dt, brownian):
-    """One path by Euler's method. The path without a memory is the cheaper one
+def fixed(solver, drift, diffusion, noises, start, until, dt, brownian):
+    """One path with steps of one length. The path without a memory is the cheaper one
     and enough for fixed steps, but wants the direct adjoint."""
     shape = () if noises == 1 else (noises,)
 
@@ -41,18 +41,19 @@ def fixed(drift, diffusion, noises, start, until, dt, brownian):
             adjoint = dfx.DirectAdjoint()
         terms = dfx.MultiTerm(dfx.ODETerm(drift),
                               dfx.ControlTerm(diffusion, path))
-        return dfx.diffeqsolve(terms, dfx.Euler(), 0.0, until, dt, start,
+        return dfx.diffeqsolve(terms, solver, 0.0, until, dt, start,
                                adjoint=adjoint, max_steps=None
                                if brownian == "tree" else
                                round(until / dt) + 1).ys[0]
     return solve
 
 
-def fixed_ways(drift, diffusion, noises, start, until, dt, paths, check):
+def fixed_ways(drift, diffusion, noises, start, until, dt, paths, check,
+               solver=dfx.Euler()):
     steps = round(until / dt)
-    return [Way(f"Euler, {note}, {n} paths", ensemble(
-                fixed(drift, diffusion, noises, start, until, dt, kind), n),
-                check, n * steps)
+    return [Way(f"{type(solver).__name__}, {note}, {n} paths", ensemble(
+                fixed(solver, drift, diffusion, noises, start, until, dt, kind),
+                n), check, n * steps)
             for note, kind, n in (("UnsafeBrownianPath", "unsafe", paths),
                                   ("VirtualBrownianTree", "tree", paths // 8))]
 
@@ -80,6 +81,13 @@ def one():
                         + 2 * peer.SDE_RHO * peer.SDE_SIGMA * peer.SDE_TAU * x)
     return fixed_ways(growth, diffusion, 1, jnp.asarray(peer.SDE_X0), UNTIL,
                       peer.SDE_DT, PATHS, peer.sde_check)
+
+
+def heun():
+    return fixed_ways(lambda t, x, args: x - x ** 3,
+                      lambda t, x, args: peer.WELL_SIGMA * x, 1,
+                      jnp.asarray(1.0), peer.WELL_T, peer.WELL_DT, PATHS,
+                      peer.well_check, dfx.Heun())
 
 
 # ---- FitzHugh-Nagumo ---------------------------------------------------------
@@ -117,10 +125,10 @@ def adaptive():
     is the one made for it."""
     paths, tolerance = 250, peer.FHN_TOLERANCE
 
-    def solve(solver):
+    def solve(solver, area):
         def one(key):
             path = dfx.VirtualBrownianTree(0.0, peer.FHN_T, 2.0 ** -14, (2,), key,
-                                           levy_area=dfx.SpaceTimeLevyArea)
+                                           levy_area=area)
             terms = dfx.MultiTerm(dfx.ODETerm(fhn_stratonovich),
                                   dfx.ControlTerm(fhn_diffusion, path))
             control = dfx.PIDController(rtol=tolerance, atol=tolerance,
@@ -129,23 +137,23 @@ def adaptive():
             out = dfx.diffeqsolve(terms, solver, 0.0, peer.FHN_T, 0.01, ORIGIN,
                                   stepsize_controller=control,
                                   max_steps=1 << 16)
-            return out.ys[0], out.stats["num_steps"]
+            return out.ys[0]
         return one
 
-    def check(result):
-        x, steps = result
-        print(f"  steps a path: {float(steps.mean()):.1f}", file=sys.stderr,
-              flush=True)
+    def check(x):
         return peer.fhn_check(x[:, 0], x[:, 1], peer.FHN_FINE)
     return [Way(f"{name}, PIDController, tolerance {tolerance:g}, {paths} paths",
-                ensemble(solve(solver), paths), check, paths)
-            for name, solver in (("SPaRK", dfx.SPaRK()),
-                                 ("Heun by halves", dfx.HalfSolver(dfx.Heun())))]
+                ensemble(solve(solver, area), paths), check, paths)
+            for name, solver, area in (
+                ("SPaRK, 290 steps a path", dfx.SPaRK(), dfx.SpaceTimeLevyArea),
+                ("Heun by halves, 250 steps a path",
+                 dfx.HalfSolver(dfx.Heun()), dfx.BrownianIncrement))]
 
 
 WORKLOADS = {
     "sde-two": two,
     "sde-one": one,
+    "sde-heun": heun,
     "sde-fhn": fhn,
     "sde-adaptive": adaptive,
 }

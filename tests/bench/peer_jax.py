@@ -331,6 +331,19 @@ def coins():
                 peer.coins_check, units)]
 
 
+def heun():
+    """Heun's scheme on dx = (x - x^3) dt + sigma x o dW."""
+    h, root = peer.WELL_DT, peer.WELL_SIGMA * math.sqrt(peer.WELL_DT)
+
+    def step(x, z):
+        n = root * z[0]
+        b = x - x * x * x
+        y = x + h * b + n * x
+        return x + 0.5 * (h * (b + y - y * y * y) + n * (x + y))
+    return ensemble_ways(step, 1, jnp.ones, round(peer.WELL_T / h),
+                         peer.SDE_PATHS // 10, peer.well_check)
+
+
 def fhn():
     """FitzHugh-Nagumo with correlated noise by Euler-Maruyama."""
     h, root = peer.FHN_DT, math.sqrt(peer.FHN_DT)
@@ -383,6 +396,7 @@ WORKLOADS = {
     "sde-one": lambda: sde(one_noise, 1),
     "sde-normals": normals,
     "sde-coins": coins,
+    "sde-heun": heun,
     "sde-fhn": fhn,
     "start-up": peer.start_up("jax"),
     "add-2": one(jnp.add, (2,), (2,)),

@@ -370,7 +370,7 @@ def normals():
 
     def fresh():
         return RANDOM[0].standard_normal(peer.NORMALS)
-    return [Way("SFC64, over threads", lambda: spread(fill, peer.NORMALS, 1 << 20),
+    return [Way("SFC64, over threads", lambda: spread(fill, peer.NORMALS, 1 << 17),
                 peer.normals_check, peer.NORMALS),
             Way("SFC64, in place", lambda: fill(RANDOM[0], out) or out,
                 peer.normals_check, peer.NORMALS),

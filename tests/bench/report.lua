@@ -39,7 +39,7 @@ end
 
 -- ---- the table -------------------------------------------------------------
 
-local FORMAT = "%-14s %10s %7s %10s %9s   %-6s %10s %7s %8s"
+local FORMAT = "%-14s %10s %7s %10s %9s   %-7s %10s %7s %8s"
 
 local function trimmed(...) return (FORMAT:format(...):gsub(" +$", "")) end
 

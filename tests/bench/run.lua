@@ -18,10 +18,11 @@ local participant = require "participant"
 local report = require "report"
 local workloads = require "workloads"
 
-local PEERS = {numpy = true, torch = true, jax = true}
+local PEERS = {numpy = true, torch = true, jax = true, diffrax = true}
+local PEERS_OF_ROWS = {numpy = true, torch = true, jax = true}
 local DIGITS = 1e-8 -- relative agreement of the checks
 
-local options = {rounds = "5", build = "build", peers = "numpy,torch,jax",
+local options = {rounds = "5", build = "build", peers = "numpy,torch,jax,diffrax",
                  history = folder .. "history.csv"}
 local wanted, list_only = {}, false
 
@@ -48,7 +49,7 @@ local function read_arguments()
   if options.peers == "none" then options.peers = "" end
   for name in options.peers:gmatch("[^,]+") do
     if not PEERS[name] then
-      error("bench: --peers: expected numpy, torch, jax or none, got " .. name,
+      error("bench: --peers: expected numpy, torch, jax, diffrax or none, got " .. name,
             0)
     end
   end
@@ -186,13 +187,28 @@ local function differ(a, b, digits)
   return not (math.abs(x - y) <= digits * math.max(math.abs(x), math.abs(y)))
 end
 
+-- Results further away from theory than the row allows are not timed.
+local function judge(result)
+  local most = result.row.errors
+  for _, entry in ipairs{result.saddle, result.limit or result.saddle,
+                         table.unpack(result.peers)} do
+    if entry.seconds and not (entry.check and entry.check <= most) then
+      entry.reason = ("its result is %.3g standard errors from theory")
+        :format(entry.check or 0 / 0)
+      entry.seconds = nil
+    end
+  end
+end
+
 -- Times of results that differ are not compared: all must agree with the first
 -- that has a check, which is Saddle where it does the workload.
 local function compare(result)
   local own, digits = result.saddle, result.row.digits or DIGITS
   local first
+  if result.row.errors then judge(result) end
   for _, entry in ipairs{own, result.limit or own,
                          table.unpack(result.peers)} do
+    if result.row.errors then break end
     if entry.seconds and first and differ(first, entry, digits) then
       entry.reason = ("its result differs from %s's: %.12g, not %.12g")
         :format(first.name, entry.check, first.check)
@@ -229,9 +245,11 @@ local function measure(row, own, limits, peers)
     result.limit.note = note or result.limit.note
     entries[#entries + 1] = result.limit
   end
-  for i, peer in ipairs(peers) do
-    result.peers[i] = prepare(peer, row)
-    entries[#entries + 1] = result.peers[i]
+  for _, peer in ipairs(peers) do
+    if (row.peers or PEERS_OF_ROWS)[peer.name] then
+      result.peers[#result.peers + 1] = prepare(peer, row)
+      entries[#entries + 1] = result.peers[#result.peers]
+    end
   end
   take_turns(entries)
   if who then

@@ -208,13 +208,23 @@ t.test("brownian noise: correlation, integrals, areas", function()
   local levy = 0.5 * (area(":", 1) - area(":", 2))
   mean(levy, 0, "area")
   mean(levy^2, (1 - 0.36) * h^2 / 4, "area squared")
-  -- and E area^2 dw_1^2 = h/12 (h + (dw_1^2 + dw_2^2)) dw_1^2 for rho = 0
+  -- A_12 = H_1 dw_2 - H_2 dw_1 + what the bridges alone enclose
+  local function space_time(k) return i10(":", k) / h - 0.5 * dw(":", k) end
+  mean(levy * space_time(1) * dw(":", 2), (1 - 0.36) * h^2 / 12, "area, i10")
+  mean(levy * space_time(2) * dw(":", 1), -(1 - 0.36) * h^2 / 12, "area, i10")
+  -- and E area^2 dw_1^2 = h/12 (h + (dw_1^2 + dw_2^2)) dw_1^2 for rho = 0;
+  -- areas that share a motion, E[A_12 A_13 | dw] = h dw_2 dw_3/12
   local free = march(function(_, w)
-    return T.stack{w.w.dw[1], w.w.dw[2], w.w.area[1][2]}
-  end, T.zeros{n, 3}, 1, {seed = 3, noise = {w = {"brownian", dim = 2, dt = h,
+    local b = w.w
+    return T.stack{b.dw[1], b.dw[2], b.dw[3], b.area[1][2], b.area[1][3]}
+  end, T.zeros{n, 5}, 1, {seed = 3, noise = {w = {"brownian", dim = 3, dt = h,
     integrals = "area"}}}).state
-  local A = free(":", 3) - 0.5 * free(":", 1) * free(":", 2)
+  local A = free(":", 4) - 0.5 * free(":", 1) * free(":", 2)
+  local B = free(":", 5) - 0.5 * free(":", 1) * free(":", 3)
   mean(A^2 * free(":", 1)^2, h / 12 * (h * h + 3 * h * h + h * h), "area | dw")
+  mean(A^4, 5 / 16 * h^4, "area, fourth moment")
+  mean(A * B, 0, "two areas")
+  mean(A * B * free(":", 2) * free(":", 3), h^3 / 12, "two areas | dw")
 end)
 
 t.test("samples by number: unbiased, every one once in an epoch", function()
@@ -263,6 +273,41 @@ t.test("minibatch descent on samples, by index, as it would be by hand",
       x = x - 0.1 * (h[i] * x:reshape(30, 1) + b[i]):mean(2)
     end
     t.ok(run.state:allclose(x, {rtol = 1e-13, atol = 1e-13}))
+  end)
+
+t.test("tables by sample number: any axis, any strides, as a program does it",
+  function()
+    local rng = saddle.random.new(6)
+    local A, big = rng:normal{4, 7}, T.ones{300}
+    local B = rng:normal{3, 5, 2}:permute{3, 1, 2} -- [2 x 3 x 5], strided
+    local function step(x, n)
+      local rows, columns = A[n.i], A:t():gather(n.j, 1)
+      local middle = B:gather(n.k, 2)
+      return 0.5 * x + rows:sum() + columns:sum() * n.i[1]:to("f64")
+        + middle:sum() + T.where(n.i[1]:eq(n.i[2]), 1, 0)
+    end
+    local noise = {i = {"index", n = 4, size = 2}, j = {"index", n = 7},
+                   k = {"permutation", n = 3, size = 2}}
+    local narrow = march(step, 0.0, 9, {lanes = 300, seed = 1, noise = noise})
+    local wide = march(function(x, n)
+      return step(x, n) + 0 * (big * x):cumsum(1)[300]
+    end, 0.0, 9, {lanes = 300, seed = 1, noise = noise})
+    t.ok(narrow.narrow and not wide.narrow)
+    t.ok(narrow.state:allclose(wide.state, {rtol = 1e-13, atol = 1e-13}))
+    -- a table is read when the march runs
+    local h = T{1, 2, 3}
+    local function sum(x, n) return x + h[n.i] end
+    local run = march(sum, 0.0, 5, {lanes = 40, seed = 2,
+                                    noise = {i = {"index", n = 3}}})
+    t.ok(run.state:ge(5):all() and run.state:le(15):all())
+    -- numbers beyond a table give NaN
+    local off = march(sum, 0.0, 5, {lanes = 40, seed = 2,
+                                    noise = {i = {"index", n = 4}}})
+    t.ok(off.bad > 0)
+    t.fails(function()
+      march(function(x, n) return x + h[n.i + 3] end, 0.0, 5, {lanes = 40,
+        noise = {i = {"index", n = 3}}})
+    end, "NaN")
   end)
 
 t.test("minibatch descent and SVRG on a network, as they would be by hand",
@@ -315,6 +360,42 @@ t.test("lanes that are not finite are counted, left out, and replayed",
     t.ok(tostring(run):find(run.bad .. " lanes not finite", 1, true))
     t.eq(#run:bad_lanes(5), 5)
   end)
+
+t.test("first exits of walks: gambler's ruin, and a bridge", function()
+  local function walk(x, n) return x + n.s end
+  for _, start in ipairs{0, 2} do
+    local hit = march.first_exit(walk, start + 0.0, 2000, {lanes = 2e4, seed = 3,
+      noise = {s = "sign"}, radius = 5})
+    t.eq(hit.censored, 0)
+    t.near(hit.mean, 25 - start^2, 4 * hit.se)
+    t.near(hit.upper, (start + 5) / 10, 4 * hit.upper_se)
+    t.eq(hit.state:abs(), T.full({20000}, 5.0))
+    t.eq(hit.side, hit.state / 5)
+    -- a walk from an even place ends at 5 after an odd number of steps
+    t.eq((hit.time % 2):min(), (5 - start) % 2 + 0.0)
+  end
+  local o = {lanes = 300, seed = 4, noise = {z = {"normal", sd = 0.1}}, dt = 0.01,
+             upper = 1, lower = -1, variance = function() return 0.01 end}
+  local function wiener(x, n) return {w = x.w + n.z, k = x.k + 1} end
+  o.of = function(x) return x.w end
+  local few = march.first_exit(wiener, {w = 0.0, k = 0.0}, 10000, o)
+  o.lanes = 2e4
+  local many = march.first_exit(wiener, {w = 0.0, k = 0.0}, 10000, o)
+  t.eq(few.time, many.time[{"1:300"}]:contiguous())
+  t.near(many.mean, 1, 4 * many.se) -- E T of the Wiener process from (-1, 1)
+  local steps = (many.time / 0.01):ceil()
+  t.ok((steps - many.state.k):abs():max() <= 1e-9)
+  t.ok(tostring(many):find("first exits: march, 20000 lanes, mean time", 1, true))
+  local stop = march.first_exit(wiener, {w = 0.0, k = 0.0}, 20, o)
+  t.ok(stop.censored > 0 and stop.mean ~= stop.mean)
+  t.near(stop.t_max, 0.2, 1e-15)
+  t.fails(function() march.first_exit(walk, 0.0, 5, {lanes = 2,
+    noise = {s = "sign"}}) end, "a radius, or lower < upper")
+  t.fails(function() march.first_exit(walk, T.zeros{2, 2}, 5, {radius = 1,
+    noise = {s = "sign"}}) end, "expected a function to a number")
+  t.fails(function() march.first_exit(wiener, {w = 0.0, k = 0.0}, 5,
+    {lanes = 2, radius = 1, noise = o.noise}) end, "a state of several tensors needs one")
+end)
 
 t.test("the clock", function()
   local run = march(function(x, _, s) return x + s end, 0.0, 5, {lanes = 2})
@@ -377,6 +458,8 @@ t.test("errors name the argument", function()
   fails("clock, an rng or a counter", function(x)
     return x + rng:normal()
   end, 1.0, 5, {lanes = 3})
+  fails("reads noise 'w', which option 'noise' does not name %(named: z%)",
+    function(x, n) return x + n.w end, 1.0, 5, {lanes = 3, noise = z})
   fails("must return the types", function(x) return T.stack{x, x} end, 1.0, 5,
     {lanes = 3})
   fails("own message", function() error("own message") end, 1.0, 5,

@@ -78,6 +78,21 @@ t.test("the message starts with the user's line", function()
   t.ok(err:find("opt_spec.lua:" .. line .. ": f:", 1, true), err)
 end)
 
+t.test("values are numbers of a kind; text is none", function()
+  t.eq(math.type(opt.number(2, "x", "f")), "float")
+  t.eq(opt.positive(0.5, "x", "f"), 0.5)
+  t.eq(math.type(opt.integer(3.0, "n", 1, "f")), "integer")
+  for _, v in ipairs{1 / 0, -1 / 0, 0 / 0, "1", {}} do
+    t.fails(function() opt.number(v, "x", "f") end, "f: x: expected a finite")
+    t.fails(function() opt.positive(v, "x", "f") end, "f: x: expected a number")
+    t.fails(function() opt.integer(v, "n", 0, "f") end, "f: n: expected an int")
+  end
+  t.fails(function() opt.number(nil, "x", "f") end, "got nil")
+  t.fails(function() opt.positive(0, "x", "f") end, "number > 0, got 0")
+  t.fails(function() opt.integer(0, "n", 1, "f") end, "integer >= 1, got 0")
+  t.fails(function() opt.integer(1.5, "n", 1, "f") end, "got 1.5")
+end)
+
 t.test("nearest", function()
   t.eq(opt.nearest("sfn", {"gd", "sgd", "sfn"}), "sfn")
   t.eq(opt.nearest("zzzzzz", {"gd", "sgd"}), nil)

@@ -1,6 +1,7 @@
 -- plot_spec.lua: figures reach the file they name, whole or not at all; what
 -- is drawn is what was given; no text becomes a command; mistakes are named.
 local t = require "runner"
+local saddle = require "saddle"
 local core = require "saddle.core"
 local plot = require "saddle.plot"
 local data = require "saddle.plot.data"
@@ -158,6 +159,30 @@ t.test("histogram counts", function()
   t.near(sum, {2 / 5 / 2, 1 / 5 / 2, 1 / 5 / 4}, 1e-15)
 end)
 
+t.test("a march's histogram, beside the same values counted by hist", function()
+  local run = saddle.march(function(x, noise) return x + noise.z end,
+    saddle.tensor{0, 0}, 4, {lanes = 500, seed = 1, noise = {z = {"normal", size = 2}},
+    observe = {at = {2, 4}, keep = true,
+               histogram = {low = -2, high = 2, bins = 5}}})
+  local function heights(...) return {text_of(plot.hist(...))} end
+  for time = 1, 2 do
+    for value = 1, 2 do
+      t.eq(heights(run.histogram, {time = time, value = value}),
+           heights(run.kept[{time, ":", value}], {bins = 5, range = {-2, 2}}))
+    end
+  end
+  t.fails(function() plot.hist(run.histogram, {bins = 3}) end, "has its own")
+end)
+
+t.test("the last tic's label stays inside the figure", function()
+  local function margin(far)
+    return tonumber(text_of(plot.line({0, far}, {0, 1}):set{
+      xrange = {0, far}}):match("set rmargin ([%d.]+)"))
+  end
+  t.ok(margin(1000) > margin(100))
+  t.near(margin(1000), 2.1, 1e-9) -- half of four digits, and a little
+end)
+
 t.test("histogram bins agree with a search in the edges", function()
   local v, n = {}, 0
   for i = 1, 2000 do v[i] = (i * 0.6180339887 % 1) * 3 - 1 end
@@ -209,6 +234,22 @@ t.test("the legend stands where no curve is", function()
   local many = plot.figure()
   for k = 1, 40 do many:line({0, 1}, {k, k + 1}, {label = "l" .. k}) end
   t.eq(text_of(many):match("set key (%S+)"), "bmargin")
+end)
+
+t.test("a curve in space is drawn over the surface it lies on", function()
+  local function bowl(x, y) return x * x + y * y end
+  local figure = plot.figure{colorbar = false}
+    :surface({-1, 1}, {-1, 1}, bowl, {n = 5})
+    :line3({-1, 1}, {0, 0}, {1.1, 1.1}, {color = "#ff0000"})
+  figure:save(path("over.svg"))
+  local text = read(path("over.svg"))
+  local curve, facet = nil, 0
+  for at in text:gmatch("()<polygon") do facet = at end
+  for at in text:gmatch("()rgb%(255, +0, +0%)") do curve = at end
+  t.ok(facet > 0 and curve and curve > facet, "the curve comes after the facets")
+  local two = plot.surface({-1, 1}, {-1, 1}, bowl, {n = 5})
+                  :surface({-1, 1}, {-1, 1}, function(x, y) return x - y end, {n = 5})
+  t.ok(text_of(two):find("set pm3d depthorder", 1, true), "several are sorted by depth")
 end)
 
 t.test("NaN breaks a line, Inf and empty curves do no harm", function()

@@ -259,6 +259,9 @@ t.test("moments of the saddle model", function()
   end
   local flat = {sde.saddle {a = 0, sigma = 0, tau = 2, rho = 0}:moments(1, 3)}
   t.eq(flat, {1.0, 12.0, 13.0})
+  -- e^(sigma^2 t) - 1 for small sigma: no difference of second moment and mean^2
+  local _, small = sde.gbm {a = 0, sigma = 1e-6}:moments(1, 1)
+  t.near(small, 1e-12 + 5e-25, 1e-27)
 end)
 
 -- Anchors of docs/sde.md 3.2 and 3.4, 3.5.

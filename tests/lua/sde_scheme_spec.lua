@@ -43,6 +43,8 @@ t.test("every row of the table is complete", function()
   t.ok(#scheme.names() >= 17)
   t.eq(scheme.get("em").name, "euler_maruyama")
   t.fails(function() scheme.get("milstien") end, "did you mean 'milstein'")
+  t.fails(function() scheme.get{name = "mine", noise = {"scalar"}} end,
+    "a row with name, noise, step; its step is nil")
 end)
 
 t.test("a scheme outside its noise class names one that fits", function()

@@ -125,6 +125,61 @@ t.test("mean exit times and sides: docs/sde.md 3.3 to 3.5", function()
     0.617857742682, 0.01)
 end)
 
+t.test("exits of a function of the state and the time", function()
+  -- all of them are Brownian motion in (-1, 1) with a drift of 0, 0, -1, for
+  -- which the bridge is exact at any step: E T = tanh(drift) / drift
+  local still = sde.ou{a = 0, tau = 1}
+  local plain = sde.first_exit(still, {x0 = 0, radius = 1, paths = 2e4,
+    dt = 0.5, seed = 9})
+  local tripled = exits(still, {x0 = 0, radius = 3, paths = 2e4, dt = 0.5,
+    seed = 9, scheme = "em", of = function(x) return 3 * x end}, 1, 0.5)
+  t.near(tripled.mean, plain.mean, 1e-12)
+  exits(sde.model{sense = "ito", dim = 2,
+    drift = function(x) return 0 * x end,
+    diffusion = function() return saddle.tensor{0.6, 0.8} end},
+    {x0 = saddle.tensor{0, 0}, radius = 1, paths = 2e4, dt = 0.5, seed = 10,
+     of = function(x) return x[1] + x[2] end}, 1, 0.5)
+  exits(still, {x0 = 0, radius = 1, paths = 2e4, dt = 0.5, seed = 11,
+    of = function(x, time) return x - time end}, 0.7615941559557649,
+    0.11920292202211755)
+end)
+
+t.test("passage to one level: docs/sde.md 3.3", function()
+  local gbm = sde.gbm{a = 0.1, sigma = 0.5}
+  local law = saddle.law.first_passage{a = 0.1, sigma = 0.5, x0 = 1, level = 3}
+  local hit = sde.first_exit(gbm, {x0 = 1, upper = 3, paths = 4e4, dt = 1,
+                                   t_max = 20, seed = 10})
+  t.ok(hit.exact)
+  for _, time in ipairs{1, 3, 10, 20} do
+    local p = law:cdf(time)
+    t.near(1 - hit:survival(time), p, 4 * (p * (1 - p) / 4e4)^0.5)
+  end
+  -- below 0 the motion is the mirror image
+  local low = sde.first_exit(gbm, {x0 = -1, lower = -3, paths = 2e4, dt = 0.05,
+                                   t_max = 3, seed = 11})
+  local p = law:cdf(3)
+  t.near(1 - low:survival(3), p, 4 * (p * (1 - p) / 2e4)^0.5 + 0.004)
+end)
+
+-- Bridges of geometric Brownian motion are exact: a step may be much longer than
+-- the path stays, and see both ends at once.
+t.test("exits within one step: where and when, both ends in reach", function()
+  local m = sde.gbm{a = 0.1, sigma = 0.5}
+  local theory = sde.exit_theory(m, {lower = 0.5, upper = 3})
+  for _, dt in ipairs{10, 300} do
+    local hit = exits(m, {x0 = 1, lower = 0.5, upper = 3, paths = N, dt = dt,
+      seed = 12}, 2.99727466867, 0.345032536013)
+    for _, time in ipairs{0.5, 1, 3, 8} do
+      local p = theory:survival(time, 1)
+      t.near(hit:survival(time), p, 4 * (p * (1 - p) / N)^0.5)
+    end
+  end
+  -- one end: mean ln 2/(a - sigma^2/2)
+  local up = exits(sde.gbm{a = 0.5, sigma = 0.5}, {x0 = 1, upper = 2, paths = N,
+    dt = 5, seed = 13}, math.log(2) / 0.375, 1)
+  t.ok(up.exact)
+end)
+
 t.test("survival; censored paths are never left out of a mean", function()
   local s = sde.saddle{a = 0.3, sigma = 1, tau = 0.1}
   local hit = sde.first_exit(s, {x0 = 0, radius = 1, paths = N, dt = 0.05,
@@ -291,6 +346,8 @@ t.test("errors name the option", function()
   no_exit("'dt' is missing", {x0 = 0, radius = 1})
   no_exit("a radius, or lower < upper", {x0 = 0, dt = 0.1})
   no_exit("not both", {x0 = 0, dt = 0.1, radius = 1, upper = 2})
+  no_exit("'x0': expected a number in %[%-1, 1%], got 3", {x0 = 3, dt = 0.1,
+                                                           radius = 1})
   no_exit("lower < upper, got 2 and 1", {x0 = 0, dt = 0.1, lower = 2,
                                          upper = 1})
   no_exit("needs a function", {x0 = {1, 0}, dt = 0.1, radius = 2},

@@ -98,11 +98,11 @@ end
 -- those of z.
 function M.affine(location, scale, standard)
   return function(k)
+    local last, why = standard(k)
+    if why then return last * (scale < 0 and (-1) ^ k or 1), why end
     local sum, choose = 0.0, 1
     for j = 0, k do
-      local value, why = 1.0, nil
-      if j > 0 then value, why = standard(j) end
-      if why then return value * (scale < 0 and (-1) ^ k or 1), why end
+      local value = j == 0 and 1.0 or (standard(j))
       sum = sum + choose * location ^ (k - j) * scale ^ j * value
       choose = choose * (k - j) / (j + 1)
     end

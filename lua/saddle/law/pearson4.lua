@@ -9,10 +9,10 @@ local opt = require "saddle.opt"
 local function standard(m, n)
   return function(j)
     if j >= 2 * m - 1 then
-      local why = ("E |x|^%d is infinite: the tails fall like |x|^-%g"):format(
-        j, 2 * m)
+      local why = ("E |x|^%d is infinite: the density falls like |x|^-%g")
+        :format(j, 2 * m)
       if j % 2 == 0 then return math.huge, why end
-      return 0 / 0, why .. " on both sides"
+      return opt.nan, why .. " on both sides"
     end
     local before, now = 0.0, 1.0
     for k = 0, j - 1 do

@@ -38,7 +38,7 @@ local function step(at)
   answer.pdf = stair("eq", math.huge, 0.0)
   answer.logpdf = stair("eq", math.huge, -math.huge)
   local function constant(x)
-    local v = each(x, function(p) return p >= 0 and p <= 1 and at or 0 / 0 end)
+    local v = each(x, function(p) return p >= 0 and p <= 1 and at or opt.nan end)
     return type(v) == "number" and v or v * 0 + at
   end
   answer.quantile, answer.isf = constant, constant

@@ -1,5 +1,5 @@
 -- law/saddle.lua: the stationary law of dx = a x dt + sigma x dW + tau dU with
--- d<W, U> = rho dt, docs/sde.md 3.2, and its special cases, docs/sde.md 6.15:
+-- d<W, U> = rho dt, docs/sde.md 3.2, and its special cases, docs/sde.md 3.11:
 -- which of them holds is decided here and nowhere else.
 -- With c = rho tau/sigma, delta = tau sqrt(1 - rho^2)/sigma the noise is
 -- s^2(x) = sigma^2 ((x + c)^2 + delta^2), and nu = 1 - 2 a/sigma^2 is the

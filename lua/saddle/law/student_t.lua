@@ -10,7 +10,7 @@ local function standard(nu)
     if j >= nu then
       local why = ("E |x|^%d is infinite: nu = %g"):format(j, nu)
       if j % 2 == 0 then return math.huge, why end
-      return 0 / 0, why .. " on both sides"
+      return opt.nan, why .. " on both sides"
     end
     local value = j % 2 == 0 and 1.0 or 0.0
     for k = 0, j - 2, 2 do

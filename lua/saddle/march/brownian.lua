@@ -1,8 +1,8 @@
 -- march/brownian.lua: increments of Brownian motions over a step of length dt as
 -- noises of a march: dw, correlated if asked; i10, the integral of W - W_t over
 -- the step, with H ~ N(0, dt/12) apart from dw; and iterated integrals
--- area[i][j] of W_i dW_j, by the Fourier series of the bridge, its tail
--- Gaussian. Sources: docs/sde.md 2; Kloeden, Platen and Wright 1992, Stoch.
+-- area[i][j] of W_i dW_j, jointly with i10, by the Fourier series of the
+-- bridges, its tail Gaussian. Sources: docs/sde.md 2; Kloeden, Platen and Wright 1992, Stoch.
 -- Anal. Appl. 10; Wiktorsson 2001, Ann. Appl. Probab. 11.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
@@ -49,27 +49,45 @@ local function tail(terms)
   return s
 end
 
--- Areas of the independent motions w (in dw's units) of a step dt, from normals z
--- of which each pair takes 4 terms + 1.
+-- Normals that areas take: 2 for each term of each motion's series, 1 for the
+-- rest of it, and 1 for each pair.
+local function levy_size(m, terms)
+  return m * (2 * terms + 1) + m * (m - 1) // 2
+end
+
+-- Space-time areas H and Levy areas A of independent motions w over a step dt,
+-- from normals z. B = W - t w/dt has the series sum (cos - 1, sin)(2 pi r t/dt)
+-- with coefficients -x_r, e_r over r: H is the sum of x_r/r, and
+--   A_ij = H_i w_j - H_j w_i + b_ij
+-- with b of the bridges alone. What the terms leave out is normal: exactly for
+-- H, in b by its variance.
 local function levy(w, dt, z, terms, m)
-  local A, at, root = {}, 0, 1 / math.sqrt(dt)
-  for i = 1, m do A[i] = {} end
+  local left, each = tail(terms), 2 * terms + 1
+  local H, A, at = {}, {}, m * each
+  for i = 1, m do
+    local first, sum = (i - 1) * each, nil
+    for r = 1, terms do
+      local term = z[first + r] * (1 / r)
+      sum = sum and sum + term or term
+    end
+    H[i] = (sum + math.sqrt(left) * z[first + each])
+      * (math.sqrt(dt / 2) / math.pi)
+    A[i] = {}
+  end
   for i = 1, m do
     for j = i + 1, m do
-      local xi, xj, sum = w[i] * root, w[j] * root, nil
+      local x, y, sum = (i - 1) * each, (j - 1) * each, nil
       for r = 1, terms do
-        local zi, zj, ei, ej = z[at + 1], z[at + 2], z[at + 3], z[at + 4]
-        local term = (zi * (2^0.5 * xj + ej) - zj * (2^0.5 * xi + ei)) * (1 / r)
+        local term = (z[x + r] * z[y + terms + r] - z[y + r] * z[x + terms + r])
+          * (1 / r)
         sum = sum and sum + term or term
-        at = at + 4
       end
-      local rest = ((xi * xi + xj * xj + 1) * (2 * tail(terms))):sqrt()
-      sum = sum + rest * z[at + 1]
       at = at + 1
-      A[i][j] = sum * (dt / (2 * math.pi))
+      local bridges = (sum + math.sqrt(2 * left) * z[at]) * (dt / (2 * math.pi))
+      A[i][j] = H[i] * w[j] - H[j] * w[i] + bridges
     end
   end
-  return A
+  return H, A
 end
 
 -- I_(i,j) of mixed motions: half of dw_i dw_j - delta dt, and their areas.
@@ -136,12 +154,10 @@ M.brownian = {
       o.L = L
     end
     local list = {{kind = "normal", size = m, a = 0, b = math.sqrt(o.dt)}}
-    if o.integrals ~= "none" then
-      list[2] = {kind = "normal", size = m, a = 0, b = math.sqrt(o.dt / 12)}
-    end
     if o.integrals == "area" and m > 1 then
-      list[3] = {kind = "normal", a = 0, b = 1,
-                 size = m * (m - 1) // 2 * (4 * o.terms + 1)}
+      list[2] = {kind = "normal", a = 0, b = 1, size = levy_size(m, o.terms)}
+    elseif o.integrals ~= "none" then
+      list[2] = {kind = "normal", size = m, a = 0, b = math.sqrt(o.dt / 12)}
     end
     return list
   end,
@@ -150,13 +166,17 @@ M.brownian = {
     local w = parts(values[1], m)
     local dw = M.mix(o.L, w)
     local out = {dw = joined(o, dw), dt = o.dt}
-    if o.integrals ~= "none" then
-      local h, i10 = M.mix(o.L, parts(values[2], m)), {}
-      for i = 1, m do i10[i] = o.dt * (0.5 * dw[i] + h[i]) end
-      out.i10 = joined(o, i10)
+    if o.integrals == "none" then return out end
+    local H, A
+    if o.integrals == "area" and m > 1 then
+      H, A = levy(w, o.dt, values[2], o.terms, m)
+    else
+      H = parts(values[2], m)
     end
+    local h, i10 = M.mix(o.L, H), {}
+    for i = 1, m do i10[i] = o.dt * (0.5 * dw[i] + h[i]) end
+    out.i10 = joined(o, i10)
     if o.integrals == "area" then
-      local A = m > 1 and levy(w, o.dt, values[3], o.terms, m)
       out.area = areas(dw, A, o.L, o.dt, m)
     end
     return out

@@ -6,8 +6,9 @@ local core = require "saddle.core"
 local file = require "saddle.file"
 local opt = require "saddle.opt"
 local tree = require "saddle.tree"
+local observing = require "saddle.march.observe"
 
-local T = core.tensor
+local T, joined = core.tensor, observing.joined
 
 local M = {}
 
@@ -49,11 +50,6 @@ local function description(run)
         run.values.size, o.bins and bins_text(o.bins) or "none")
   end
   return table.concat(parts, "; ")
-end
-
--- Lists of parts are joined to one before they are written.
-local function joined(list)
-  return #list == 1 and list[1] or T.concat(list, 1)
 end
 
 function M.check_path(path, where)

@@ -8,9 +8,11 @@ local opt = require "saddle.opt"
 local tree = require "saddle.tree"
 local static = require "saddle.static"
 local progress = require "saddle.progress"
-local noises = require "saddle.march.noise"
+local options = require "saddle.march.options"
+local trace = require "saddle.march.trace"
 local observing = require "saddle.march.observe"
 local checkpoint = require "saddle.march.checkpoint"
+local exits = require "saddle.march.exits"
 local file = require "saddle.file"
 
 local G, system, tensor, none = core.graph, core.system, core.tensor, opt.none
@@ -22,16 +24,7 @@ local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
                  observe = none, progress = false, block = 0, check = true,
                  first_lane = 0, checkpoint = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
-
-function M.count(value, name, least, where)
-  local n = opt.whole(value)
-  if n == nil or n < least then
-    fail("%s: %s: expected an integer >= %d, got %s", where, name, least,
-      opt.show(value))
-  end
-  return n
-end
+local fail = opt.fail
 
 -- Noise has addresses for so many steps; without it they only must stay exact.
 local function check_steps(n, o, where)
@@ -39,135 +32,6 @@ local function check_steps(n, o, where)
   if n > most then
     fail("%s: expected at most %d steps, got %d", where, most, n)
   end
-end
-
--- ---- states -------------------------------------------------------------------
-
--- Leaves with lanes on axis 1, contiguous f64. lanes: nil, or how often the state
--- of one lane is repeated.
-local function state_leaves(leaves, lanes, where)
-  local size = lanes
-  for i, leaf in ipairs(leaves) do
-    local x = type(leaf) == "number" and tensor(leaf + 0.0) or leaf
-    local text, shape, dtype = G.type(x)
-    if G.issymbolic(x) then
-      fail("%s: the state: expected concrete tensors: inside a traced " ..
-        "function write the loop in Lua", where)
-    end
-    if dtype ~= "f64" then
-      fail("%s: the state: expected f64, leaf %d is %s", where, i, text)
-    end
-    if lanes then
-      x = x:reshape(1, table.unpack(shape))
-        :broadcast_to(lanes, table.unpack(shape))
-    elseif shape[1] == nil or size and shape[1] ~= size then
-      fail("%s: the state: leaf %d is %s: axis 1 of every leaf counts lanes%s",
-        where, i, text, size and (", of which the first has " .. size) or
-        "; for copies of one state give the option lanes")
-    end
-    size = size or shape[1]
-    leaves[i] = x:contiguous()
-  end
-  if size == nil or size < 1 then
-    fail("%s: the state: expected at least one lane", where)
-  end
-  return size
-end
-
--- ---- tracing ------------------------------------------------------------------
-
-local function clock_of(made, o)
-  return o.dt and (o.t0 == 0 and made * o.dt or o.t0 + made * o.dt) or made
-end
-
--- The trace of a step for one lane: inputs are the state's leaves, the clock,
--- and the base draws.
-local function trace_step(step, leaves, stree, o, where)
-  local inputs = table.move(leaves, 1, #leaves, 1, {})
-  local n = #leaves
-  inputs[n + 1] = 0.0
-  for i, draw in ipairs(o.draws) do inputs[n + 1 + i] = noises.sample(draw) end
-  return static.twice(step, where, inputs, function(tr, leaf, i)
-    return (i <= n and G.lane or G.like)(tr, leaf)
-  end, function(x)
-    local values = table.move(x, n + 2, #x, 1, {})
-    return unflatten(stree, x), noises.give(o.noises, values),
-      clock_of(x[n + 1], o)
-  end)
-end
-
-local function check_types(t, stree, where)
-  if not tree.same(t.ytree, stree) or t.many then
-    fail("%s: the step must return a state of the structure it was given",
-      where)
-  end
-  for i, y in ipairs(t.y) do
-    local got, want = G.type(y), G.type(t.x[i])
-    if got ~= want then
-      fail("%s: the step must return the types it was given: leaf %d is %s, " ..
-        "it returns %s", where, i, want, got)
-    end
-  end
-end
-
--- The step for all lanes at once, as a program.
-local function wide_machine(t, leaves, lanes, o)
-  local n, wide, narrow = #leaves, {}, {}
-  for i, leaf in ipairs(leaves) do
-    narrow[i], wide[i] = t.x[i], G.like(t.tr, leaf)
-  end
-  for i, draw in ipairs(o.draws) do
-    local one = noises.sample(draw)
-    one = type(one) == "number" and tensor(one) or one
-    narrow[n + i] = t.x[n + 1 + i]
-    local shape = one.shape
-    wide[n + i] = G.like(t.tr, one:reshape(1, table.unpack(shape))
-      :broadcast_to(lanes, table.unpack(shape)))
-  end
-  local y = G.batch(t.tr, lanes, narrow, wide, t.y)
-  local first = n + 1 + #o.draws -- unbound narrow inputs stand before
-  return core.march.machine(t.tr, y, {nstate = n, clock = n + 1, wide = true,
-    first_state = first + 1, first_noise = first + n + 1, noise = o.draws})
-end
-
-local function step_machine(t, leaves, lanes, o)
-  return core.march.machine(t.tr, t.y, {nstate = #leaves, clock = #leaves + 1,
-    first_noise = #leaves + 2, noise = o.draws}) or
-    wide_machine(t, leaves, lanes, o)
-end
-
--- A machine for the values observed, with their structure and sizes.
-function M.watch_machine(of, leaves, stree, o, where)
-  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
-  inputs[n + 1] = 0.0
-  local function values(state, t)
-    local list, structure = flatten(state, where)
-    if of then list, structure = flatten(of(state, t), where .. ": of") end
-    for i, v in ipairs(list) do
-      local _, _, dtype = G.type(v)
-      if G.issymbolic(v) and dtype ~= "f64" then list[i] = v:to("f64") end
-    end
-    return unflatten(structure, list)
-  end
-  local t = static.twice(values, where .. ": of", inputs,
-    function(tr, leaf, i) return (i <= n and G.lane or G.like)(tr, leaf) end,
-    function(x) return unflatten(stree, x), clock_of(x[n + 1], o) end)
-  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
-                                                 watch = true})
-  if not machine then
-    fail("%s: 'of' must be made of element-wise operations, sums and small " ..
-      "products of the state", where)
-  end
-  local shapes, size = {}, 0
-  for i, y in ipairs(t.y) do
-    local _, shape = G.type(y)
-    shapes[i] = shape
-    local count = 1
-    for _, s in ipairs(shape) do count = count * s end
-    size = size + count
-  end
-  if size == 0 then fail("%s: there is nothing to look at", where) end
-  return machine, {tree = t.ytree, shapes = shapes, size = size}
 end
 
 -- ---- segments -----------------------------------------------------------------
@@ -276,13 +140,13 @@ end
 
 local function finish(self)
   self.state = unflatten(self.stree, self.leaves)
-  self.t = clock_of(self.steps, self.o)
+  self.t = trace.time(self.steps, self.o)
   local o = self.observe
   if o then
     self.times, self.at = {}, {}
     for i = 1, self.next_seen - 1 do
       self.at[i] = o.times[i]
-      self.times[i] = clock_of(o.times[i], self.o)
+      self.times[i] = trace.time(o.times[i], self.o)
     end
     if #self.at > 0 then
       self.kept = o.keep and kept_values(self) or nil
@@ -297,19 +161,20 @@ local function finish(self)
 end
 
 -- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
-function Run:bad_lanes(most)
+function M.bad_lanes(self, most)
   local list, mask = {}, self.bad_mask:nonzero()
-  most = most and M.count(most, "argument 1", 0, "bad_lanes") or 100
+  most = most and opt.integer(most, "argument 1", 0, "bad_lanes") or 100
   for i = 1, math.min(mask.shape[1], most) do
     list[i] = mask[i]
   end
   return list
 end
+Run.bad_lanes = M.bad_lanes
 
 -- replay(lane): the states of one lane after 0, 1, ... steps, [steps + 1 x ...],
 -- and the number of the first step that gave something not finite, or nil.
 function Run:replay(lane)
-  local n = M.count(lane, "argument 1", 1, "replay")
+  local n = opt.integer(lane, "argument 1", 1, "replay")
   if n > self.lanes then
     fail("replay: expected a lane in 1..%d, got %d", self.lanes, n)
   end
@@ -317,9 +182,9 @@ function Run:replay(lane)
   for i, leaf in ipairs(self.start) do
     leaves[i] = leaf[{n .. ":" .. n}]:contiguous()
   end
-  local machine = self.narrow or step_machine(
-    trace_step(self.step, leaves, self.stree, self.o, "replay"), leaves, 1,
-    self.o)
+  local machine = self.narrow or trace.wide(
+    trace.lane(self.step, leaves, self.stree, self.o, "replay"), leaves, 1,
+    self.o.draws)
   local out = machine:run{states = leaves, lanes = 1, seed = self.seed,
     steps = self.steps - self.from, first = self.from, every = 1,
     first_lane = self.first_lane + n - 1}
@@ -341,7 +206,7 @@ end
 -- resume(n): the same march for n further steps, as a new run: its bits are
 -- those of one march.
 function Run:resume(n)
-  n = M.count(n, "argument 1", 0, "resume")
+  n = opt.integer(n, "argument 1", 0, "resume")
   local run = setmetatable({}, Run)
   for key, value in pairs(self) do run[key] = value end
   run.seen_at = self.at or {}
@@ -395,30 +260,6 @@ local function check_first(self, where)
   end
 end
 
-local function options(opts, where)
-  local o = opt.check(opts, OPTIONS, where)
-  if o.dt ~= nil and not (type(o.dt) == "number" and o.dt > 0 and
-                          o.dt < math.huge) then
-    fail("%s: option 'dt': expected a step > 0, got %s", where,
-      opt.show(o.dt))
-  end
-  if not opt.finite(o.t0) then
-    fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
-  end
-  o.seed = o.seed == nil and system.seed() or o.seed
-  if opt.whole(o.seed) == nil then
-    fail("%s: option 'seed': expected an integer, got %s", where,
-      opt.show(o.seed))
-  end
-  o.block = M.count(o.block, "option 'block'", 0, where)
-  if o.block % 64 ~= 0 then
-    fail("%s: option 'block': expected a multiple of 64, got %d", where,
-      o.block)
-  end
-  o.noises, o.draws = noises.read(o.noise, where)
-  return o
-end
-
 -- Goes on from the option's file where there is one.
 local function continue_from(self, n, where)
   local path = self.o.checkpoint
@@ -449,17 +290,16 @@ end
 function M.march(step, state, n, opts)
   local where = "march"
   static.check_function(step, where)
-  local o = options(opts, where)
-  n = M.count(n, "argument 3", 0, where)
+  local o = options.check(opts, OPTIONS, where)
+  n = opt.integer(n, "argument 3", 0, where)
   check_steps(n, o, where)
-  local lanes = o.lanes and M.count(o.lanes, "option 'lanes'", 1, where)
   local leaves, stree = flatten(state, where .. ": argument 2")
-  lanes = state_leaves(leaves, lanes, where)
+  local lanes = options.state(leaves, o.lanes, where)
   local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
-    seed = math.tointeger(o.seed), block = o.block, stree = stree,
+    seed = o.seed, block = o.block, stree = stree,
     leaves = leaves, start = leaves, steps = 0, next_seen = 1, seen = {},
     seen_at = {},
-    first_lane = M.count(o.first_lane, "option 'first_lane'", 0, where),
+    first_lane = o.first_lane,
     bad_mask = tensor.zeros{lanes, dtype = "u8"}}, Run)
   M.prepare(self, n, where)
   if o.checkpoint ~= nil then continue_from(self, n, where) end
@@ -471,16 +311,15 @@ end
 -- Makes the machines of a run that goes on to step `last`.
 function M.prepare(self, last, where)
   local o = self.o
-  local t = trace_step(self.step, self.leaves, self.stree, o, where)
-  check_types(t, self.stree, where)
+  local t = trace.lane(self.step, self.leaves, self.stree, o, where)
+  trace.check_state(t, self.stree, where)
   if G.symbolic(t.tr) then
     fail("%s: the step refers to a symbolic tensor of an outer function: " ..
       "inside a traced function write the loop in Lua", where)
   end
-  self.narrow = core.march.machine(t.tr, t.y, {nstate = #self.leaves,
-    clock = #self.leaves + 1, first_noise = #self.leaves + 2,
-    noise = o.draws})
-  self.machine = self.narrow or wide_machine(t, self.leaves, self.lanes, o)
+  self.narrow = trace.narrow(t, #self.leaves, o.draws)
+  self.machine = self.narrow or
+    trace.wide(t, self.leaves, self.lanes, o.draws)
   self.segment = self.narrow and segment_steps(self.narrow, self.lanes) or 100
   M.observe(self, last, where)
 end
@@ -491,13 +330,51 @@ function M.observe(self, last, where)
   local o = observing.read(self.o.observe, self.steps, last, where)
   self.observe = o
   if o == nil then return end
-  self.watch, self.values = M.watch_machine(o.of, self.leaves, self.stree,
-    self.o, where .. ": observe")
+  self.watch, self.values = trace.watch(o.of, self.leaves, self.stree, self.o,
+    where .. ": observe")
   observing.set_values(o, self.values.size)
   local before = self.seen_at
   self.next_seen = #before + 1
   o.times = table.move(o.times, 1, #o.times, #before + 1,
     table.move(before, 1, #before, 1, {}))
+end
+
+local EXIT_OPTIONS = {noise = none, seed = none, lanes = none, dt = none,
+  t0 = 0, progress = false, block = 0, first_lane = 0, radius = none,
+  lower = none, upper = none, of = none, variance = none}
+
+--- first_exit(step, state, n, options) -> exits: when and where a number leaves an
+--- interval, within n steps of a march. radius, or lower and upper; of =
+--- function(state, t): the number (the state itself, if it is one); variance =
+--- function(state, t): of the Brownian bridge over a step from that state (a
+--- jump when not given: only the ends of steps count). Lanes that have left make room
+--- for the next. Other options as in march. The exits have time (in steps, or
+--- units of dt), side (-1, 1; 0: still inside, its time NaN), state, mean, se,
+--- restricted_mean, upper, upper_se, censored, bad, status; method survival(t).
+function M.first_exit(step, state, n, opts)
+  local where = "first_exit"
+  static.check_function(step, where)
+  local o = options.check(opts, EXIT_OPTIONS, where)
+  o.steps = opt.integer(n, "argument 3", 1, where)
+  check_steps(o.steps, o, where)
+  local low, high = exits.bounds(o, where)
+  for _, name in ipairs{"of", "variance"} do
+    if o[name] ~= nil and type(o[name]) ~= "function" then
+      fail("%s: option '%s': expected a function of state and t, got %s", where,
+        name, opt.show(o[name]))
+    end
+  end
+  local leaves, stree = flatten(state, where .. ": argument 2")
+  o.lanes = options.state(leaves, o.lanes, where)
+  o.label = o.progress and "first exits"
+  local of = o.of or function(x) return x end
+  local function watched(x, noise, t)
+    local y = step(x, noise, t)
+    return y, of(x, t), of(y, t + (o.dt or 1)),
+      o.variance and o.variance(x, t) or 0.0
+  end
+  return exits.run({about = "march", what = "lanes", t_max = o.steps *
+    (o.dt or 1)}, watched, leaves, stree, o, {low = low, high = high}, where)
 end
 
 return setmetatable(M, {__call = function(_, ...) return M.march(...) end})

@@ -140,7 +140,13 @@ end
 -- give(list, values): the table the step sees, of the symbolic values of the
 -- base draws.
 function M.give(list, values)
-  local out = {}
+  local out = setmetatable({}, {__index = function(_, name)
+    local known = {}
+    for i, noise in ipairs(list) do known[i] = noise.name end
+    core.fail(("the step reads noise '%s', which option 'noise' does not name" ..
+      " (named: %s)"):format(opt.show(name), #known > 0 and
+      table.concat(known, ", ") or "none"))
+  end})
   for _, noise in ipairs(list) do
     local own = table.move(values, noise.first,
       noise.first + #noise.draws - 1, 1, {})

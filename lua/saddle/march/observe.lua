@@ -11,6 +11,8 @@ local OPTIONS = {at = none, every = none, of = none, keep = none,
                  moments = false, histogram = none}
 local HISTOGRAM = {low = none, high = none, bins = 100, scale = "linear",
                    unit = 1, pooled = false}
+M.OPTIONS = OPTIONS
+
 local SCALES = {"linear", "log", "asinh"}
 
 -- ---- requests -----------------------------------------------------------------
@@ -259,7 +261,7 @@ function Histogram:quantile(p, t, k)
   end
   local row, want = self.all[{t, k, ":"}]:totable(), p * total(self, t, k)
   local edges, sum = self:edges(k), row[1]
-  if want < sum then return 0 / 0 end
+  if want < sum then return opt.nan end
   for i = 1, self.bins do
     if sum + row[i + 1] >= want and row[i + 1] > 0 then
       local share = (want - sum) / row[i + 1]
@@ -267,7 +269,7 @@ function Histogram:quantile(p, t, k)
     end
     sum = sum + row[i + 1]
   end
-  return 0 / 0
+  return opt.nan
 end
 
 function Histogram:__tostring()
@@ -296,8 +298,9 @@ function M.add(seen, out, o)
   end
 end
 
-function M.joined(list)
-  return #list == 1 and list[1] or tensor.concat(list, 1)
+-- The tensors of a list one after the other along an axis (1).
+function M.joined(list, axis)
+  return #list == 1 and list[1] or tensor.concat(list, axis or 1)
 end
 
 return M

@@ -13,7 +13,8 @@ function M.split_options(...)
   local args = {...}
   while n > 0 and args[n] == nil do n = n - 1 end
   local last = args[n]
-  if type(last) == "table" and last[1] == nil and next(last) ~= nil then
+  if type(last) == "table" and last[1] == nil and next(last) ~= nil
+      and getmetatable(last) == nil then
     args[n] = nil
     return args, last
   end

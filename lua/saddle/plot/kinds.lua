@@ -148,18 +148,34 @@ local function boxes(panel, opts, where, centres, heights, widths)
           y = {heights}, zero = true, solid = true, label = opts.label}
 end
 
+-- Edges and heights: of values that are counted here, or of what a march
+-- counted, by its number of time (the last) and of value (the first).
+local function bins_of(values, opts)
+  local meta = getmetatable(values)
+  if type(values) == "table" and meta and meta.__name == "histogram" then
+    local t, k = opts.time, opts.value
+    if opts.bins or opts.range then
+      core.fail("hist: bins, range: a march's histogram has its own")
+    end
+    local heights = opts.density and values:density(t, k) or
+      values.counts[{t or values.counts.shape[1], k or 1, ":"}]
+    return values:edges(k):totable(), heights:totable()
+  end
+  local range = opts.range and style.range(opts.range, "hist: range")
+  local col = data.numbers(values, "hist: values")
+  return data.histogram(col, opts.bins, range, opts.density, "hist")
+end
+
 -- hist(values, {bins, range, density, outline, label, color, alpha}): bins is a
 -- number or the edges; values may have any shape. outline = true draws the
--- contour alone, for several in one panel.
+-- contour alone, for several in one panel. A march's histogram may stand in
+-- place of values, with options time (its number, the last) and value (1).
 function M.hist(panel, ...)
   local args, opts = split_options(...)
   opts = check("hist", opts, {bins = none, range = none, density = false,
                               outline = false, alpha = 0.75, width = none,
-                              style = none})
-  local range = opts.range and style.range(opts.range, "hist: range")
-  local col = data.numbers(args[1], "hist: values")
-  local edges, count = data.histogram(col, opts.bins, range, opts.density,
-                                      "hist")
+                              style = none, time = none, value = none})
+  local edges, count = bins_of(args[1], opts)
   if opts.outline then
     opts.alpha = 1
     local xs, ys = {edges[1]}, {0}

@@ -186,6 +186,17 @@ local function legend_place(panel, geo)
   return where, math.ceil(count / math.max(1, 1 // w))
 end
 
+-- By how many characters of the given size the last tic's label on a linear x
+-- axis would pass the edge of the figure.
+local function over_edge(panel, geo, em)
+  local values = panel.opts.xtics == nil and not geo.x.log and geo.xtics.values
+  local last = values and values[#values]
+  if not last then return 0 end
+  local half = 0.5 * #("%.8g"):format(last) + 0.1
+  local free = (1 - axes.share(geo.x, last)) * geo.width / em
+  return math.max(0, half - free - geo.right)
+end
+
 -- Ranges, tics, margins in characters and the panel's size, all before any
 -- command.
 local function measure(figure, panel, width, height)
@@ -224,6 +235,8 @@ local function measure(figure, panel, width, height)
   geo.width = width - (geo.left + geo.right) * EM * size
   geo.height = height - (geo.top + geo.bottom) * 1.2 * size
   geo.xtics = axes.tics(geo.x, along(geo.space and geo.width / 2 or geo.width))
+  local more = geo.space and 0 or over_edge(panel, geo, EM * size)
+  geo.right, geo.width = geo.right + more, geo.width - more * EM * size
   local rows
   geo.legend, rows = legend_place(panel, geo)
   if geo.legend == "below" then geo.bottom = geo.bottom + rows + 0.4 end

@@ -10,10 +10,10 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local march = require "saddle.march"
 local observing = require "saddle.march.observe"
-local progress = require "saddle.progress"
-local static = require "saddle.static"
 local tree = require "saddle.tree"
-local noises = require "saddle.march.noise"
+local chunks = require "saddle.march.chunks"
+local trace = require "saddle.march.trace"
+local increments = require "saddle.sde.increments"
 local stepping = require "saddle.sde.stepping"
 
 local G, T, system, none = core.graph, core.tensor, core.system, opt.none
@@ -23,20 +23,14 @@ local M = {}
 local OPTIONS = {tolerance = 1e-3, rtol = none, atol = none, halvings = 16,
                  safety = 0.9, start = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- the trial ----------------------------------------------------------------
 
 -- Increments of an interval of length h from dw and the space-time area.
 local function piece(p, h, dw, area)
-  return {dw = dw, dt = h,
+  return {dw = dw, h = h,
           i10 = p.integrals == "time" and h * (0.5 * dw + area) or nil}
-end
-
--- Two pieces, one after the other (Chen's relation).
-local function together(a, b)
-  return {dw = a.dw + b.dw, dt = a.dt + b.dt,
-          i10 = a.i10 and a.i10 + b.dt * a.dw + b.i10}
 end
 
 -- Parts of the given row: h, then per motion W', H', W'', H''.
@@ -73,8 +67,8 @@ end
 local function trial_of(p, o)
   return function(y, given, t)
     local left, right = halves(p, given)
-    local h = left.dt
-    local one = p.step(y, t, 2 * h, together(left, right))
+    local h = left.h
+    local one = p.step(y, t, 2 * h, increments.join(left, right))
     local middle = p.step(y, t, h, left)
     local two = p.step(middle, t + h, h, right)
     return two, error_of(one, two, y, o)
@@ -83,16 +77,10 @@ end
 
 local function machine_of(p, a, o, y0, where)
   local leaves, stree = tree.flatten(y0, where)
-  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
-  local draw = {kind = "given", size = 1 + 4 * p.noises}
-  inputs[n + 1], inputs[n + 2] = 0.0, noises.sample(draw)
-  local t = static.twice(trial_of(p, a), where, inputs, function(tr, leaf, i)
-    return (i <= n and G.lane or G.like)(tr, leaf)
-  end, function(x)
-    return tree.unflatten(stree, x), x[n + 2], o.t0 + o.dt * x[n + 1]
-  end)
-  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
-    first_noise = n + 2, noise = {draw}, aged = true})
+  local draws = {{kind = "given", size = 1 + 4 * p.noises}}
+  local t = trace.lane(trial_of(p, a), leaves, stree,
+    {dt = o.dt, t0 = o.t0, draws = draws}, where)
+  local machine = trace.narrow(t, #leaves, draws, "aged")
   if not machine then
     fail("%s: adaptive: the step is too large to be run lane by lane", where)
   end
@@ -158,56 +146,11 @@ function Ensemble:__tostring()
     self.bad > 0 and (", %d paths not finite"):format(self.bad) or "")
 end
 
--- bad_paths(most): numbers of paths that are not finite.
-function Ensemble:bad_paths(most)
-  local list, mask = {}, self.bad_mask:nonzero()
-  most = most and march.count(most, "argument 1", 0, "bad_paths") or 100
-  for i = 1, math.min(mask.shape[1], most) do
-    list[i] = mask[i]
-  end
-  return list
-end
+Ensemble.bad_paths = march.bad_lanes
 
 -- ---- the run ------------------------------------------------------------------
 
-local CHUNKS, LEAST = 32, 1024 -- parts of the paths between looks at the bar
-
-local function run_parts(self, job, leaves, parts, bar)
-  local chunk = math.max(LEAST, (self.paths + CHUNKS - 1) // CHUNKS)
-  chunk = self.observe and (self.observe.moments or self.observe.bins) and
-    self.paths or chunk -- statistics are over all paths at once
-  for first = 0, self.paths - 1, chunk do
-    local n = math.min(chunk, self.paths - first)
-    job.states = {}
-    for i, leaf in ipairs(leaves) do
-      job.states[i] = leaf[{first + 1 .. ":" .. first + n}]:contiguous()
-    end
-    job.lanes, job.first_lane = n, self.first_path + first
-    job.bad = T.zeros{n, dtype = "u8"}
-    local good, out = pcall(self.machine.adaptive, self.machine, job)
-    if not good then
-      if system.interrupted(true) then
-        self.status = "interrupted"
-        return
-      end
-      error(out, 0)
-    end
-    out.bad = job.bad
-    parts[#parts + 1] = out
-    bar:step(first + n)
-  end
-end
-
-local function run_all(self, job, leaves, parts, label)
-  local bar <close> = progress.new(self.paths, label)
-  run_parts(self, job, leaves, parts, bar)
-end
-
-local function joined(parts, pick, axis)
-  local list = {}
-  for i, out in ipairs(parts) do list[i] = pick(out) end
-  return #list == 1 and list[1] or T.concat(list, axis or 1)
-end
+local LEAST = 1024 -- paths of a chunk
 
 -- What was observed, over the parts of the paths.
 local function read_observed(self, parts, values)
@@ -215,7 +158,7 @@ local function read_observed(self, parts, values)
   if o.keep then
     local list = {}
     for r = 1, #values.shapes do
-      local all = joined(parts, function(p) return p.keep[r] end, 2)
+      local all = chunks.field(parts, function(p) return p.keep[r] end, 2)
       list[r] = all:reshape(all.shape[1], self.paths,
         table.unpack(values.shapes[r]))
     end
@@ -231,9 +174,9 @@ function M.simulate(m, p, o, observed)
   local where = "simulate"
   local a = options(o.adaptive, o, where)
   local machine, leaves, stree = machine_of(p, a, o, p.to_all(o.x0), where)
-  local self = setmetatable({model = m, scheme = p.name, paths = o.paths,
-    machine = machine, seed = o.seed or system.seed(), status = "done",
-    t = o.t0 + o.t, dt = o.dt, first_path = o.first_path}, Ensemble)
+  local self = setmetatable({model = m, scheme = p.name,
+    seed = o.seed or system.seed(), t = o.t0 + o.t, dt = o.dt,
+    first_path = o.first_path}, Ensemble)
   local job = {steps = o.n, seed = self.seed, block = o.block,
     motions = p.noises, deepest = a.halvings, span = o.dt, start = a.start,
     exponent = 1 / ((p.strong or 1) + 0.5), safety = a.safety}
@@ -241,27 +184,30 @@ function M.simulate(m, p, o, observed)
   self.observe = observing.read(observed, 0, o.n, where)
   if self.observe then
     local watch
-    watch, values = march.watch_machine(self.observe.of, leaves, stree,
-      {dt = o.dt, t0 = o.t0}, where .. ": observe")
+    watch, values = trace.watch(self.observe.of, leaves, stree, o,
+      where .. ": observe")
     observing.set_values(self.observe, values.size)
     local times = self.observe.times
     job.watch = observing.request(self.observe, watch, 1, #times)
     self.times = {}
     for i, s in ipairs(times) do self.times[i] = o.t0 + s * o.dt end
   end
-  local parts = {}
-  system.guard(run_all, self, job, leaves, parts, o.progress and "simulate")
-  if #parts == 0 then core.fail(where .. ": interrupted!") end
-  local states = {}
-  for i = 1, #leaves do
-    states[i] = joined(parts, function(q) return q.states[i] end)
-  end
+  local seen = self.observe
+  local parts
+  parts, self.status = chunks.run(function()
+    job.bad = T.zeros{job.lanes, dtype = "u8"}
+    local out = machine:adaptive(job)
+    out.bad = job.bad
+    return out
+  end, job, leaves, {lanes = o.paths, first_lane = o.first_path, least = LEAST,
+    whole = seen and (seen.moments or seen.bins), -- are over all paths at once
+    label = o.progress and "simulate"}, where)
   for _, name in ipairs{"accepted", "rejected", "forced"} do
-    self[name] = joined(parts, function(q) return q[name] end)
+    self[name] = chunks.field(parts, function(q) return q[name] end)
   end
-  self.bad_mask = joined(parts, function(q) return q.bad end)
+  self.bad_mask = chunks.field(parts, function(q) return q.bad end)
   self.bad, self.paths = self.bad_mask:sum(), self.bad_mask.shape[1]
-  self.x = p.from_all(tree.unflatten(stree, states))
+  self.x = p.from_all(tree.unflatten(stree, chunks.states(parts)))
   if self.observe then read_observed(self, parts, values) end
   return self
 end

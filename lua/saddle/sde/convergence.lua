@@ -9,6 +9,7 @@ local static = require "saddle.static"
 local increments = require "saddle.sde.increments"
 local model = require "saddle.sde.model"
 local scheme = require "saddle.sde.scheme"
+local stepping = require "saddle.sde.stepping"
 local fit = require "saddle.sde.fit"
 local weak = require "saddle.sde.weak"
 
@@ -30,12 +31,7 @@ local defaults = {
 -- ---- options ------------------------------------------------------------------
 
 local function count(v, what)
-  local n = opt.whole(v)
-  if n == nil or n < 1 then
-    fail(("convergence: %s: expected an integer >= 1, got %s"):format(what,
-      opt.show(v)))
-  end
-  return n
+  return opt.integer(v, what, 1, "convergence")
 end
 
 local function check_steps(list)
@@ -56,9 +52,6 @@ end
 
 -- The scheme of the reference run: of the highest strong order for the noise.
 local function best(m)
-  if m.own_schemes then
-    return scheme.pick(m)
-  end
   return m.noise == "additive" and "sra1" or m.noise ~= "general" and "sriw1"
     or "milstein"
 end
@@ -91,10 +84,7 @@ local function options(spec)
       opt.show(o.value)))
   end
   check_start(o.model, o.x0)
-  if type(o.t) ~= "number" or not (o.t > 0 and o.t < math.huge) then
-    fail(("convergence: t: expected a number > 0, got %s"):format(
-      opt.show(o.t)))
-  end
+  opt.positive(o.t, "t", "convergence")
   o.steps, o.paths = check_steps(o.steps), count(o.paths, "paths")
   o.paths = math.max(o.paths, GROUPS)
   if o.exact == nil and o.reference == nil then
@@ -117,15 +107,7 @@ local function start(m, x0, paths)
   if x0 == nil then
     x0 = m.dim == 1 and 1 or T.ones {m.dim}
   end
-  if m.dim == 1 then
-    return T.full({paths}, x0 + 0.0)
-  end
-  x0 = T(x0)
-  if x0.ndim ~= 1 or x0.shape[1] ~= m.dim then
-    fail(("convergence: x0: expected [%d], got %s"):format(m.dim,
-      opt.show(x0)))
-  end
-  return x0:broadcast_to {paths, m.dim}:contiguous()
+  return (stepping.start(x0, m.dim, paths, "convergence"))
 end
 
 -- One run of a scheme for all paths: advance(k, piece) makes the k-th step.
@@ -238,7 +220,7 @@ function Result:figure()
 end
 
 -- convergence{model =, ...} -> measured orders. Options:
---   scheme  a name (the model's default); t = 1, the end; x0 = 1
+--   scheme  a name (the model's default); t = 1, the end; x0 = 1, a number or [d]
 --   steps   {8, 16, ...}: numbers of steps, each a multiple of the one before
 --   paths = 4000, seed = 1
 --   exact   function(x0, t, W) -> x, elementwise (the model's own closed form)

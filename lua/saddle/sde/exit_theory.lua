@@ -7,7 +7,7 @@ local opt = require "saddle.opt"
 local coefficients = require "saddle.sde.coefficients"
 local panels = require "saddle.sde.panels"
 
-local D, tensor = core.diffusion, core.tensor
+local D, tensor, ROWS = core.diffusion, core.tensor, panels.ROWS
 
 local OPTIONS = {lower = opt.none, upper = opt.none, radius = opt.none}
 local WHERE = "exit_theory"
@@ -21,27 +21,16 @@ function Exit:__tostring()
 end
 
 -- ---- arguments --------------------------------------------------------------
-local function number(v, name)
-  if type(v) ~= "number" or v ~= v or v == math.huge or v == -math.huge then
-    core.fail(("%s: %s: expected a finite number, got %s")
-      :format(WHERE, name, opt.show(v)))
-  end
-  return v + 0.0
-end
-
 local function interval(o)
   if o.radius ~= nil then
     if o.lower ~= nil or o.upper ~= nil then
       core.fail(WHERE .. ": expected lower and upper, or radius, got both")
     end
-    local r = number(o.radius, "radius")
-    if not (r > 0) then
-      core.fail(("%s: radius: expected a number > 0, got %g")
-        :format(WHERE, r))
-    end
+    local r = opt.positive(o.radius, "radius", WHERE)
     return -r, r
   end
-  local lower, upper = number(o.lower, "lower"), number(o.upper, "upper")
+  local lower = opt.number(o.lower, "lower", WHERE)
+  local upper = opt.number(o.upper, "upper", WHERE)
   if not (lower < upper) then
     core.fail(("%s: lower, upper: expected lower < upper, got %g and %g")
       :format(WHERE, lower, upper))
@@ -150,18 +139,16 @@ function Exit:variance(x0, side)
 end
 
 -- ---- scale and speed --------------------------------------------------------
-local function row(self, i) return self.data[i] end
-
 -- scale(x): S with S(lower) = 0, S'(lower) = 1.
 function Exit:scale(x)
   return at(self, nodes(self, "scale", function()
-    return row(self, 2):exp()
+    return self.data[ROWS.scale]:exp()
   end), x, "scale")
 end
 
 -- speed(x): the speed density m = 2 / (g^2 S') in that scale.
 function Exit:speed(x)
-  local log_m = at(self, row(self, 5), x, "speed")
+  local log_m = at(self, self.data[ROWS.speed], x, "speed")
   return type(log_m) == "number" and math.exp(log_m) or log_m:exp()
 end
 
@@ -172,7 +159,7 @@ local function resolved(self, wave)
   local level = math.max(0, math.ceil(math.log(wave * self.length, 2)))
   return nodes(self, "level " .. level, function()
     local p = panels.finer(self.c, self.panels, 3 * self.length / 2.0 ^ level,
-                           self.data[6], WHERE)
+                           self.data[ROWS.time], WHERE)
     return {edge = p.edge, x = p.x,
             data = D.build(WHERE, p.edge, p.b, p.g)}
   end)
@@ -188,7 +175,7 @@ local function modes(self, k)
       local lambda, chi, found = D.modes(WHERE, fine.edge, fine.data, k)
       local need = math.sqrt(2 * lambda[found])
       if need <= wave then
-        local log_m = fine.data[5]
+        local log_m = fine.data[ROWS.speed]
         return {lambda = lambda, found = found, fine = fine,
                 psi = chi * ((log_m:max() - log_m) * 0.5):exp(),
                 weights = D.weights(fine.edge, fine.data)}
@@ -231,7 +218,7 @@ end
 local RANGE = 16
 
 local function modes_for(self, t)
-  local log_m = self.data[5]
+  local log_m = self.data[ROWS.speed]
   if log_m:max() - log_m:min() > RANGE then return false end
   return enough(modes(self, FEW), t) or enough(modes(self, MANY), t)
 end
@@ -274,8 +261,8 @@ end
 -- number: e^-TINY at least, by the Gaussian in the Lamperti coordinate; the
 -- drift can help with half the range of phi.
 local function in_reach(self, t, side, xs)
-  local time = D.at(self.panels.edge, self.data[6], xs)
-  local phi = self.data[1]
+  local time = D.at(self.panels.edge, self.data[ROWS.time], xs)
+  local phi = self.data[ROWS.phi]
   local help = (phi:max() - phi:min()) / 2
   local which = {}
   for i = 1, xs.shape[1] do
@@ -477,7 +464,14 @@ opt.class(Exit, "exit theory")
 
 local M = {}
 
--- exit_theory(model, {lower =, upper =} or {radius =})
+--- exit_theory(model, {lower =, upper =} or {radius =}) -> exits of a model of one
+--- dimension, autonomous and with a diffusion that is not 0 there. Methods take
+--- a start x0, a number or a tensor whose shape the answer has, and perhaps the
+--- side left through, "lower" or "upper": probability(x0, side) (of the upper),
+--- mean, second, variance (given the side), cdf(t, x0, side), survival, density
+--- (jointly with the side; t may be a list: the first axis then), laplace(s, x0,
+--- side); scale(x), speed(x); eigenvalues(k) [k]. Fields: lower, upper, length
+--- (of the interval in the Lamperti coordinate).
 function M.exit_theory(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
@@ -486,9 +480,7 @@ function M.exit_theory(model, opts)
   local data = D.build(WHERE, p.edge, p.b, p.g)
   return setmetatable({lower = lower, upper = upper, model = model,
                        c = c, panels = p, data = data, cache = {},
-                       length = data[6]:max()}, Exit)
+                       length = data[ROWS.time]:max()}, Exit)
 end
-
-M.new = M.exit_theory -- for model:exit(opts)
 
 return M

@@ -5,14 +5,13 @@
 -- make room for the next ones.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
-local march = require "saddle.march"
-local progress = require "saddle.progress"
-local static = require "saddle.static"
 local tree = require "saddle.tree"
+local exits = require "saddle.march.exits"
 local noises = require "saddle.march.noise"
+local model = require "saddle.sde.model"
 local stepping = require "saddle.sde.stepping"
 
-local G, T, system, none = core.graph, core.tensor, core.system, opt.none
+local T, system, none = core.tensor, core.system, opt.none
 
 local M = {}
 
@@ -23,33 +22,11 @@ local OPTIONS = {
 }
 local MOST_STEPS = 1e6 -- of a path where t_max is not given
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
-
--- ---- bounds -------------------------------------------------------------------
-
-local function bounds(o, where)
-  if o.radius ~= nil then
-    if o.lower ~= nil or o.upper ~= nil then
-      fail("%s: give 'radius', or 'lower' and 'upper', not both", where)
-    end
-    local r = stepping.positive(o.radius, "radius", where)
-    return -r, r
-  end
-  local low, high = o.lower or -math.huge, o.upper or math.huge
-  for name, v in pairs{lower = low, upper = high} do
-    if type(v) ~= "number" or v ~= v then
-      fail("%s: option '%s': expected a number, got %s", where, name,
-        opt.show(v))
-    end
-  end
-  if o.lower == nil and o.upper == nil or low >= high then
-    fail("%s: expected a radius, or lower < upper, got %s and %s", where,
-      opt.show(o.lower), opt.show(o.upper))
-  end
-  return low, high
-end
+local fail = opt.fail
 
 -- ---- what the bridge is made of -----------------------------------------------
+
+local function itself(x) return x end
 
 -- Ways of looking at a step from state y to state z: where it is before and
 -- after, the bridge's variance, the bounds after the step and its clock. Rows by
@@ -58,25 +35,18 @@ local function frozen(p, of, h)
   local m = p.model
   return {exact = false, look = function(y, z, t)
     local x = p.from(y)
-    local before, after = of(x, t), of(p.from(z), t)
-    local g = p.columns(x, t)
+    local before, after = of(x, t), of(p.from(z), t + h)
     local v = 0.0
-    for k = 1, p.noises do
-      local column = g[k]
+    for _, column in ipairs(p.columns(x, t)) do
       local slope = column
-      if m.dim > 1 or of ~= M.itself then
-        slope = core.graph and require("saddle.transform").jvp(function(u)
-          return of(u, t)
-        end, x, column)
-        slope = type(slope) == "table" and slope[#slope] or slope
+      if m.dim > 1 or of ~= itself then
+        slope = model.along(function(u) return of(u, t) end, x, column)
       end
       v = v + slope * slope
     end
     return before, after, v * h
   end}
 end
-
-function M.itself(x) return x end
 
 local function in_lamperti(p, low, high, h)
   return {exact = true, low = p.to(low), high = p.to(high),
@@ -85,7 +55,7 @@ end
 
 local function in_logarithm(p, low, high, h)
   local sigma = p.params.sigma
-  return {exact = true, positive = true,
+  return {exact = true,
           low = low > 0 and math.log(low) or -math.huge,
           high = high > 0 and math.log(high) or -math.huge,
           look = function(y, z)
@@ -106,147 +76,21 @@ local function in_ou(p, low, high, h)
           end}
 end
 
-local function bridge_of(p, o, low, high)
+local function bridge_of(p, o, low, high, x0)
   local plain = o.of == nil
   if plain and p.name == "lamperti_sra1" then
     return in_lamperti(p, low, high, o.dt)
   elseif plain and p.name == "exact_ou" then
     return in_ou(p, low, high, o.dt)
-  elseif plain and p.name == "exact_gbm" and low > 0 then
+  elseif plain and p.name == "exact_gbm" and x0:gt(0):all() then
     return in_logarithm(p, low, high, o.dt)
   end
-  local b = frozen(p, o.of or M.itself, o.dt)
+  local b = frozen(p, o.of or itself, o.dt)
   b.low, b.high = low, high
   return b
 end
 
--- ---- the machine --------------------------------------------------------------
-
-local function machine_of(p, b, o, y0, draws, list, where)
-  local leaves, stree = tree.flatten(y0, where)
-  local n, inputs = #leaves, table.move(leaves, 1, #leaves, 1, {})
-  inputs[n + 1] = 0.0
-  for i, draw in ipairs(draws) do inputs[n + 1 + i] = noises.sample(draw) end
-  local function step(y, noise, t)
-    local z = p.step(y, t, o.dt, stepping.increments(p, noise))
-    local before, after, v = b.look(y, z, t)
-    return z, before, after, o.bridge and v or 0.0
-  end
-  local t = static.twice(step, where, inputs, function(tr, leaf, i)
-    return (i <= n and G.lane or G.like)(tr, leaf)
-  end, function(x)
-    local values = table.move(x, n + 2, #x, 1, {})
-    local clock = x[n + 1] * o.dt
-    return tree.unflatten(stree, x), noises.give(list, values),
-      o.t0 == 0 and clock or o.t0 + clock
-  end)
-  for i = #t.y - 2, #t.y do
-    local text, shape = G.type(t.y[i])
-    if #shape > 0 then
-      fail("%s: option 'of': expected a function to a number, got %s", where,
-        text)
-    end
-  end
-  local machine = core.march.machine(t.tr, t.y, {nstate = n, clock = n + 1,
-    first_noise = n + 2, noise = draws, aged = true})
-  if not machine then
-    fail("%s: the step is too large to be run lane by lane", where)
-  end
-  return machine, leaves, stree
-end
-
--- ---- results ------------------------------------------------------------------
-
-local Exits = {__name = "first exits"}
-Exits.__index = Exits
-
--- survival(t): the share of paths still inside at time t <= t_max, and its
--- standard error; for a tensor of times, tensors.
-function Exits:survival(t)
-  if opt.is_tensor(t) or type(t) == "table" then
-    local list, errors = {}, {}
-    for i, v in ipairs(type(t) == "table" and t or t:totable()) do
-      list[i], errors[i] = self:survival(v)
-    end
-    return T(list), T(errors)
-  end
-  if type(t) ~= "number" or not (t <= self.t_max) then
-    fail("survival: expected a time up to t_max = %g, got %s", self.t_max,
-      opt.show(t))
-  end
-  local inside = 1 - self.time:le(t):to("f64"):sum() / self.valid
-  return inside, math.sqrt(inside * (1 - inside) / self.valid)
-end
-
-function Exits:__tostring()
-  local text = self.censored > 0 and
-    ("%d still inside at t = %g"):format(self.censored, self.t_max) or
-    ("mean time %.6g +- %.2g"):format(self.mean, self.se)
-  return ("first exits: %s by %s%s, %d paths, %s, upper side %.4f +- %.4f%s")
-    :format(self.model.name, self.scheme, self.exact and "" or
-    " (noise frozen within steps)", self.valid, text, self.upper,
-    self.upper_se, self.bad > 0 and (", %d not finite"):format(self.bad)
-    or "")
-end
-
-local function summary(self)
-  local done = self.time:isfinite()
-  local upper = self.side:eq(1):to("f64"):sum()
-  self.bad = self.side:isnan():sum()
-  self.valid = self.paths - self.bad
-  self.exited = done:sum()
-  self.censored = self.valid - self.exited
-  self.upper = upper / self.exited
-  self.upper_se = math.sqrt(self.upper * (1 - self.upper) / self.exited)
-  -- the mean of min(T, t_max), which is the mean of T when nobody is left
-  local within = T.where(self.side:eq(0), self.t_max,
-    T.where(done, self.time, 0))
-  local mean = within:sum() / self.valid
-  local spread = T.where(self.side:isnan(), 0, (within - mean)^2)
-  self.restricted_mean = mean
-  self.restricted_se =
-    math.sqrt(spread:sum() / math.max(self.valid - 1, 1) / self.valid)
-  local whole = self.censored == 0
-  self.mean = whole and mean or 0 / 0
-  self.se = whole and self.restricted_se or 0 / 0
-  return self
-end
-
 -- ---- the run ------------------------------------------------------------------
-
-local CHUNKS, LEAST = 32, 4096 -- parts of a run between looks at the bar
-
-local function run_chunks(self, job, leaves, seen, bar)
-  local lanes = self.paths
-  local chunk = math.max(LEAST, (lanes + CHUNKS - 1) // CHUNKS)
-  for first = 0, lanes - 1, chunk do
-    local n = math.min(chunk, lanes - first)
-    job.states = {}
-    for i, leaf in ipairs(leaves) do
-      job.states[i] = leaf[{first + 1 .. ":" .. first + n}]:contiguous()
-    end
-    job.lanes, job.first_lane = n, self.first_path + first
-    local out, stopped = self.machine:exits(job)
-    if stopped or system.interrupted() then
-      system.interrupted(true)
-      self.status = "interrupted"
-      return
-    end
-    seen[#seen + 1] = out
-    bar:step(first + n)
-  end
-end
-
-local function run_all(self, job, leaves, seen, label)
-  local bar <close> = progress.new(self.paths, label)
-  run_chunks(self, job, leaves, seen, bar)
-end
-
-local function joined(seen, pick)
-  local list = {}
-  for i, out in ipairs(seen) do list[i] = pick(out) end
-  return #list == 1 and list[1] or T.concat(list, 1)
-end
 
 --- first_exit(model, options) -> exits. x0 (a number, [d], or one for each path);
 --- radius, or lower and upper; of = function(x, t): the number that must stay
@@ -266,7 +110,7 @@ function M.first_exit(m, opts)
     fail("%s: option 'of': expected a function of x and t, got %s", where,
       opt.show(o.of))
   end
-  local low, high = bounds(o, where)
+  local low, high = exits.bounds(o, where)
   if m.dim > 1 and o.of == nil then
     fail("%s: option 'of': a model of %d dimensions needs a function to the " ..
       "number that leaves", where, m.dim)
@@ -277,33 +121,28 @@ function M.first_exit(m, opts)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
     o.paths, where)
-  local b = bridge_of(p, o, low, high)
-  if b.positive and not x0:gt(0):all() then
-    fail("%s: option 'x0': expected starts > 0 between the bounds", where)
+  if o.of == nil and x0:lt(low):lor(x0:gt(high)):all() then
+    fail("%s: option 'x0': expected a number in [%g, %g], got %s", where, low,
+      high, opt.show(o.x0))
   end
+  local b = bridge_of(p, o, low, high, x0)
   local y0 = p.to_all(x0)
-  local list, draws = noises.read(stepping.noise(p, o.dt), where)
-  local machine, leaves, stree = machine_of(p, b, o, y0, draws, list, where)
-  local seed = o.seed or system.seed()
-  local self = setmetatable({model = m, scheme = p.name, exact = b.exact,
-    machine = machine, paths = paths, dt = o.dt, t_max = steps * o.dt,
-    first_path = o.first_path,
-    lower = low, upper_bound = high, seed = seed, status = "done"}, Exits)
-  local job = {steps = steps, seed = seed, block = o.block,
-    low = b.low, high = b.high, low_end = b.low_end, high_end = b.high_end,
-    rate = b.rate}
-  local seen = {}
-  system.guard(run_all, self, job, leaves, seen, o.progress and "first exits")
-  if #seen == 0 then core.fail(where .. ": interrupted!") end
-  self.time = joined(seen, function(s) return s.time end) * o.dt
-  self.side = joined(seen, function(s) return s.side end)
-  self.paths = self.time.shape[1]
-  local states = {}
-  for i = 1, #leaves do
-    states[i] = joined(seen, function(s) return s.states[i] end)
+  local leaves, stree = tree.flatten(y0, where)
+  local function step(y, noise, t)
+    local z = p.step(y, t, o.dt, stepping.increments(p, noise))
+    local before, after, v = b.look(y, z, t)
+    return z, before, after, o.bridge and v or 0.0
   end
-  self.x = p.from_all(tree.unflatten(stree, states))
-  return summary(self)
+  local asked = {dt = o.dt, t0 = o.t0, lanes = paths, steps = steps,
+    first_lane = o.first_path, block = o.block, seed = o.seed or system.seed(),
+    label = o.progress and "first exits"}
+  asked.noises, asked.draws = noises.read(stepping.noise(p, o.dt), where)
+  local self = exits.run({model = m, scheme = p.name, exact = b.exact,
+    dt = o.dt, t_max = steps * o.dt, lower = low, upper_bound = high,
+    what = "paths", about = ("%s by %s%s"):format(m.name, p.name, b.exact and
+    "" or " (noise frozen within steps)")}, step, leaves, stree, asked, b, where)
+  self.paths, self.x = self.time.shape[1], p.from_all(self.state)
+  return self
 end
 
 return M

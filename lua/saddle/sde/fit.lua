@@ -50,6 +50,7 @@ local function part_text(lines, r, what)
   end
   lines[#lines + 1] = ("  %-8s slope %.3f%s, stated %s"):format(what,
     part.slope, part.se and (" +- %.3f"):format(part.se) or "",
+    part.order == math.huge and "exact" or
     part.order and ("%g"):format(part.order) or "none")
   for i, e in ipairs(part.errors) do
     lines[#lines + 1] = ("  %6d  h = %-10.6g error %-12.6g%s"):format(

@@ -274,7 +274,8 @@ local function evolve(grid, c, o, ends)
   if o.dt == nil then o.dt = last > 0 and last / 500 or 1 end
   if not finite(o.dt) or o.dt <= 0 then bad("dt", "a number > 0", o.dt) end
   opt.choice(o.method, METHODS, WHERE .. ": method")
-  local s = {grid = grid, c = c, ends = ends, steps = 0, now = 0.0, at = {}, path = {},
+  local s = {grid = grid, c = c, ends = ends, steps = 0, now = 0.0, at = {},
+             path = {},
              mass = {}, low = {}, high = {}, flux_low = {}, flux_high = {},
              periodic = ends[1] == "periodic", rough = o.smooth,
              moving = moves(c, grid.x, last)}
@@ -309,7 +310,18 @@ end
 
 local M = {}
 
--- fokker_planck(model, options): see OPTIONS and docs/manual.md
+--- fokker_planck(model, options) -> the density of a one-dimensional model.
+--- lower, upper: the interval; points (400): cells n; grid: "lamperti",
+--- "uniform", "asinh" (about `centre`, of `width`) or faces [n + 1]; boundary:
+--- "reflecting", "absorbing", "periodic", or {lower =, upper =}; x0, a point, or
+--- initial: densities at the centres [n], a function of x, or a law; t or times;
+--- dt (a 500th of the last time); method: "tr_bdf2", "crank_nicolson", "euler";
+--- smooth (true): the first steps are backward Euler; progress; stationary =
+--- true: the law that paths settle into instead. Fields: x [n], face [n + 1],
+--- width [n], times, path [times x n], p (the last of them), survival [times]
+--- (mass inside), gone and flux (lower, upper: [times]), mass, out, least (the
+--- smallest density), steps, status, current (of a stationary law on a ring);
+--- methods mean(i), variance(i), moment(k, i), cdf(i) [n + 1] at times[i].
 function M.fokker_planck(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)

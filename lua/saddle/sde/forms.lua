@@ -40,7 +40,7 @@ end
 local function short(v)
   v = opt.is_tensor(v) and v:totable() or v
   if type(v) == "number" then
-    return ("%.6g"):format(v)
+    return ("%.6g"):format(v == 0 and 0.0 or v) -- no minus zero
   end
   local parts = {}
   for i, part in ipairs(v) do

@@ -9,14 +9,14 @@ local D, tensor = core.diffusion, core.tensor
 
 local M = {}
 
-M.NAMES = {"lamperti", "uniform", "asinh"}
+local NAMES = {"lamperti", "uniform", "asinh"}
 
 -- k = 0 .. 2 n, of which even ones are faces and odd ones centres.
 local function steps(n) return tensor.arange(0, 2 * n):f64() / (2 * n) end
 
 local function lamperti(c, lower, upper, n, where)
   local p = panels.new(c, lower, upper, where, true)
-  local time = D.build(where, p.edge, p.b * 0, p.g)[6]
+  local time = D.build(where, p.edge, p.b * 0, p.g)[panels.ROWS.time]
   return D.inverse(p.edge, time, steps(n) * time:max())
 end
 
@@ -48,7 +48,7 @@ function M.new(c, lower, upper, n, o, where)
           face[face.shape[1]]))
     end
   else
-    local name = opt.choice(o.grid, M.NAMES, where .. ": grid")
+    local name = opt.choice(o.grid, NAMES, where .. ": grid")
     local all = name == "lamperti" and lamperti(c, lower, upper, n, where)
       or name == "asinh" and asinh(o, lower, upper, n)
       or steps(n) * (upper - lower) + lower
@@ -90,7 +90,8 @@ local function refuse(grid, values, bad, name, where)
     grid[i]))
 end
 
--- d and pe of the model at time t, and whether an end is open (pe counts).
+-- Of the model at time t: g^2 / 2 at the centres, and the integrals of 2 b / g^2
+-- from end to centre to centre to end [n + 1].
 function M.coefficients(grid, c, t, where)
   local points, weights = quadrature(grid)
   local g = c.g(grid.x, t)

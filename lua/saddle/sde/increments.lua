@@ -5,7 +5,7 @@
 --   I_(i,j) = I'_(i,j) + I''_(i,j) + dW'_i dW''_j
 -- An increment is {h =, dw =, i10 =, area =}: dw and i10 [paths], or
 -- [paths x m] for m > 1 noises; area[i][j] [paths]. Fresh areas at each level
--- would hide a scheme's order (docs/sde.md 6).  MIT licence.
+-- would hide a scheme's order (docs/sde.md 3.9).  MIT licence.
 local core = require "saddle.core"
 
 local T = core.tensor

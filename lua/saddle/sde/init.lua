@@ -6,7 +6,8 @@ local origin = {
   from_sgd = "sgd", tail_exponent = "tail",
   convergence = "convergence", simulate = "simulate",
   first_exit = "first_exit", exit_theory = "exit_theory",
-  fokker_planck = "fokker_planck",
+  fokker_planck = "fokker_planck", moments = "moments",
+  autocovariance = "moments",
 }
 local whole = {scheme = "scheme", exit_closed = "exit_closed"}
 

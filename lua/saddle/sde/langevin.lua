@@ -21,13 +21,7 @@ local defaults = {
   temperature = opt.none, dim = 1, batch = opt.none,
 }
 
-local function positive(v, name)
-  if type(v) ~= "number" or not (v > 0 and v < math.huge) then
-    fail(("langevin: %s: expected a number > 0, got %s"):format(name,
-      opt.show(v)))
-  end
-  return v + 0.0
-end
+local function positive(v, name) return opt.positive(v, name, "langevin") end
 
 -- F as a function of the positions: a number for dim = 1.
 local function force_of(o)

@@ -2,7 +2,7 @@
 --   dx = b(x, t) dt + sum_k g_k(x, t) dW_k,   dW_j dW_k = R_jk dt
 -- from Lua functions of tensors. The sense (Ito or Stratonovich) must be said:
 -- the two drifts differ by c = 1/2 sum_jk R_jk Dg_j g_k, which is what noise at
--- saddle points is about (docs/sde.md 6). The noise is classified by tracing,
+-- saddle points is about (docs/sde.md 2). The noise is classified by tracing,
 -- shapes are checked there, and derivatives come from jvp.
 -- MIT licence.
 local core = require "saddle.core"
@@ -49,15 +49,6 @@ local function shape_of(v)
 end
 
 -- ---- checks --------------------------------------------------------------------
-
-local function check_count(v, where, what)
-  local n = opt.whole(v)
-  if n == nil or n < 1 then
-    fail(("%s: %s: expected an integer >= 1, got %s"):format(where, what,
-      opt.show(v)))
-  end
-  return n
-end
 
 local function check_function(f, where, what)
   local meta = getmetatable(f)
@@ -233,8 +224,8 @@ function M.model(spec)
   m.sense = check_sense(o.sense, where)
   m.drift = check_function(o.drift, where, "drift")
   m.diffusion = check_function(o.diffusion, where, "diffusion")
-  m.dim = check_count(o.dim, where, "dim")
-  m.noises = o.noises and check_count(o.noises, where, "noises")
+  m.dim = opt.integer(o.dim, "dim", 1, where)
+  m.noises = o.noises and opt.integer(o.noises, "noises", 1, where)
   m.noise = o.noise and opt.choice(o.noise, noise_class.names,
     where .. ": noise")
   check_drift(m, where)

@@ -11,6 +11,7 @@
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local model = require "saddle.sde.model"
+local moments = require "saddle.sde.moments"
 
 local T = core.tensor
 local fail = core.fail
@@ -19,13 +20,7 @@ local M = {}
 
 -- ---- parameters -----------------------------------------------------------------
 
-local function number(v, name, where)
-  if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
-    fail(("%s: %s: expected a finite number, got %s"):format(where, name,
-      opt.show(v)))
-  end
-  return v + 0.0
-end
+local number = opt.number
 
 local function at_least_zero(v, name, where)
   if number(v, name, where) < 0 then
@@ -60,16 +55,8 @@ local function params_of(m, x0, t)
   return m.params
 end
 
--- E x_t and E x_t^2 (docs/sde.md 3.1), no limit excepted.
 local function saddle_moments(m, x0, t)
-  local p = params_of(m, x0, t)
-  local kappa = 2 * p.a + p.sigma ^ 2
-  local mean = x0 * math.exp(p.a * t)
-  local second = x0 ^ 2 * math.exp(kappa * t)
-    + 2 * p.rho * p.sigma * p.tau * x0 * math.exp(p.a * t)
-      * phi(p.a + p.sigma ^ 2, t)
-    + p.tau ^ 2 * phi(kappa, t)
-  return mean, second - mean ^ 2, second
+  return moments.moments(params_of(m, x0, t), x0, t)
 end
 
 -- y = asinh((x + c)/delta)/sigma has unit noise and this bounded drift:
@@ -265,9 +252,9 @@ function M.kloeden_platen(spec)
   }
   m.formula = {ito = "-(alpha + beta^2*x)*(1 - x^2)",
                stratonovich = "-alpha*(1 - x^2)", noise = "beta*(1 - x^2) dW"}
+  -- ((1 + x0) E + x0 - 1)/((1 + x0) E + 1 - x0), where no E can overflow
   m.exact = function(x0, t, w)
-    local e = T(-2 * alpha * t + 2 * beta * w):exp()
-    return ((1 + x0) * e + x0 - 1) / ((1 + x0) * e + 1 - x0)
+    return T(T(x0 + 0.0):atanh() - alpha * t + beta * w):tanh()
   end
   return m
 end

@@ -84,7 +84,7 @@ end
 function M.stationary(params)
   local p = check(params, "stationary")
   local kappa = 2 * p.a + p.sigma ^ 2
-  return p.a < 0 and 0.0 or 0 / 0,
+  return p.a < 0 and 0.0 or opt.nan,
          kappa < 0 and p.tau ^ 2 / -kappa or math.huge
 end
 

@@ -10,6 +10,10 @@ local D, tensor = core.diffusion, core.tensor
 
 local M = {}
 
+-- Of what core.diffusion.build returns: 2 b / g^2 integrated, log of the scale
+-- function, log of the speed density, the Lamperti coordinate.
+M.ROWS = {phi = 1, scale = 2, speed = 5, time = 6}
+
 local FIRST, MOST = 16, 60000
 
 local function halved(edge, split)

@@ -31,14 +31,6 @@ local function vector(v, name)
   return v:to "f64":contiguous()
 end
 
-local function positive(v, name, where)
-  if type(v) ~= "number" or not (v > 0 and v < math.huge) then
-    fail(("%s: %s: expected a number > 0, got %s"):format(where, name,
-      opt.show(v)))
-  end
-  return v + 0.0
-end
-
 local function check_batch(batch, n, replacement)
   local size = opt.whole(batch)
   if size == nil or size < 1 or not replacement and size > n then
@@ -118,7 +110,7 @@ function M.from_sgd(spec)
     fail(("%s: b: expected %d numbers, one a sample as in h, got %d"):format(
       where, n, b.shape[1]))
   end
-  local lr = positive(o.lr, "lr", where)
+  local lr = opt.positive(o.lr, "lr", where)
   local batch = check_batch(o.batch, n, o.replacement)
   local centre = centre_of(h, b)
   b = b + centre * h
@@ -150,11 +142,7 @@ function Sgd:svrg(spec)
     fail(("svrg: landmark: expected a number, got %s"):format(
       opt.show(landmark)))
   end
-  local every = opt.whole(o.every)
-  if every == nil or every < 0 then
-    fail(("svrg: every: expected an integer >= 0, got %s"):format(
-      opt.show(o.every)))
-  end
+  local every = opt.integer(o.every, "every", 0, "svrg")
   local p, h, lr, eh = self.params, self.h, self.lr, self.h:mean()
   local s = inherit(self, {landmark = landmark, every = every, kind = "svrg",
     noise = self.noise, params = {
@@ -183,7 +171,7 @@ end
 -- that rho tau / sigma, the centre of the law, stays.
 function Sgd:psgd(spec)
   local o = opt.check(spec, {tau = opt.none}, "psgd")
-  local added = positive(o.tau, "tau", "psgd")
+  local added = opt.positive(o.tau, "tau", "psgd")
   local p = self.params
   local tau = math.sqrt(p.tau ^ 2 + added ^ 2)
   local size, plain = added * math.sqrt(self.lr), self.step

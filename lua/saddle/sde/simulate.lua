@@ -4,6 +4,7 @@
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 local march = require "saddle.march"
+local observing = require "saddle.march.observe"
 local stepping = require "saddle.sde.stepping"
 
 local none = opt.none
@@ -15,10 +16,8 @@ local OPTIONS = {
   t0 = 0, save = none, every = none, observe = none, progress = false,
   adaptive = none, block = 0, checkpoint = none, first_path = 0,
 }
-local OBSERVE = {at = none, every = none, of = none, keep = none,
-                 moments = false, histogram = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- what is observed ---------------------------------------------------------
 
@@ -47,7 +46,7 @@ end
 -- march's observe: `at` are times, `of` is a function of (x, t).
 local function observer(o, p, where)
   if o.save == nil and o.every == nil and o.observe == nil then return nil end
-  local given = opt.check(o.observe, OBSERVE, where .. ": observe")
+  local given = opt.check(o.observe, observing.OPTIONS, where .. ": observe")
   if o.save ~= nil or o.every ~= nil then
     if given.at ~= nil or given.every ~= nil then
       fail("%s: give times in 'save' or 'every', or in 'observe', not both",

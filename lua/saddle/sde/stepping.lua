@@ -10,23 +10,16 @@ local T = core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
+
+local function named(name) return ("option '%s'"):format(name) end
 
 function M.positive(v, name, where)
-  if type(v) ~= "number" or not (v > 0 and v < math.huge) then
-    fail("%s: option '%s': expected a number > 0, got %s", where, name,
-      opt.show(v))
-  end
-  return v + 0.0
+  return opt.positive(v, named(name), where)
 end
 
 function M.integer(v, name, least, where)
-  local n = opt.whole(v)
-  if not n or n < least then
-    fail("%s: option '%s': expected an integer >= %d, got %s", where, name,
-      least, opt.show(v))
-  end
-  return n
+  return opt.integer(v, named(name), least, where)
 end
 
 -- The options that simulate and first_exit have in common.

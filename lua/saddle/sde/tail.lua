@@ -51,22 +51,14 @@ local function factors(o)
   return T {mean + sd, mean - sd}:abs(), T {0.5, 0.5}
 end
 
-local function number(v, name, least)
-  if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge
-      or least and not (v > least) then
-    core.fail(("tail_exponent: %s: expected a number%s, got %s"):format(name,
-      least and " > " .. least or "", opt.show(v)))
-  end
-end
-
 -- tail_exponent{a =, sigma =, dt =, noise = "normal" | "sign"} -> k; math.huge
 -- where no step makes x larger; nil and the reason where there is no law.
 function M.tail_exponent(spec)
   local o = opt.check(spec, {a = opt.none, sigma = opt.none, dt = opt.none,
     noise = "normal"}, "tail_exponent")
-  number(o.a, "a")
-  number(o.sigma, "sigma", 0)
-  number(o.dt, "dt", 0)
+  opt.number(o.a, "a", "tail_exponent")
+  opt.positive(o.sigma, "sigma", "tail_exponent")
+  opt.positive(o.dt, "dt", "tail_exponent")
   opt.choice(o.noise, {"normal", "sign"}, "tail_exponent: noise")
   local size, weight = factors(o)
   local growth = (weight * size:log()):sum()

@@ -44,10 +44,21 @@ function M.names()
   return table.move(NAMES, 1, #NAMES, 1, {})
 end
 
+-- What no row can do without, said before something fails for want of it.
+local function check_row(row)
+  for key, kind in pairs{name = "string", noise = "table", step = "function"} do
+    if type(row[key]) ~= kind then
+      fail(("scheme: expected a name or a row with name, noise, step; its %s " ..
+        "is %s"):format(key, opt.show(row[key])))
+    end
+  end
+end
+
 -- get(name) -> the scheme's row. A table is taken for a row itself, so that a
 -- new scheme can be tried before it is a file.
 function M.get(name)
-  if type(name) == "table" and name.step then
+  if type(name) == "table" then
+    check_row(name)
     return name
   end
   name = ALIASES[name] or name
@@ -93,10 +104,8 @@ local function noise_fits(row, m)
 end
 
 local function kind_fits(row, m)
-  if row.kinds then
-    return has(row.kinds, m.kind) and (not row.fits or row.fits(m))
-  end
-  return not m.own_schemes
+  return not row.kinds
+    or has(row.kinds, m.kind) and (not row.fits or row.fits(m))
 end
 
 local function check_model(m, where)
@@ -116,7 +125,9 @@ function M.fitting(m)
       list[#list + 1] = name
     end
   end
-  return list
+  return setmetatable(list, {__tostring = function(names)
+    return table.concat(names, " ")
+  end})
 end
 
 local function for_general(m)
@@ -146,10 +157,9 @@ local function check_fit(row, m)
   local best = M.pick(m)
   local list = table.concat(M.fitting(m), ", ")
   if not kind_fits(row, m) then
-    fail(("scheme: %s is %s; it does not fit '%s': use \"%s\" (fitting: %s)")
-      :format(row.name, row.kinds and "written for " .. (row.what or
-        "the models " .. table.concat(row.kinds, ", "))
-        or "for models of drift and diffusion", m.name, best, list))
+    fail(("scheme: %s is written for %s; it does not fit '%s': use \"%s\" " ..
+      "(fitting: %s)"):format(row.name, row.what or "the models " ..
+      table.concat(row.kinds, ", "), m.name, best, list))
   end
   if not noise_fits(row, m) then
     fail(("scheme: %s is for %s noise, but '%s' has %s noise%s: use \"%s\" " ..
@@ -278,7 +288,7 @@ local function order(v)
   return v == nil and "-" or v == math.huge and "exact" or ("%g"):format(v)
 end
 
-local LINE = "%-20s %-6s %-6s %-12s %-37s %s"
+local LINE = "%-19s %-6s %-5s %-12s %s"
 
 local function right_for(row)
   return row.what or has(row.noise, "general") and "all noise"
@@ -287,13 +297,13 @@ end
 
 -- The table of all schemes as text; print(sde.scheme) shows it.
 function M.text()
-  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for",
-    "source")}
+  local lines = {LINE:format("scheme", "strong", "weak", "sense", "for")}
   for _, name in ipairs(NAMES) do
     local row = M.get(name)
     lines[#lines + 1] = LINE:format(name, order(row.strong), order(row.weak),
-      row.sense, right_for(row),
-      row.source .. (row.note and " (" .. row.note .. ")" or ""))
+      row.sense, right_for(row))
+    lines[#lines + 1] = "    " .. row.source .. (row.note and ": " .. row.note
+      or "")
   end
   return table.concat(lines, "\n")
 end
