@@ -153,6 +153,9 @@ end
 -- share(mask): the share of samples that a mask [n] holds for, and its
 -- standard error; `p`, when known, gives the exact one.
 function M.share(mask, p)
+  if not opt.is_tensor(mask) then
+    core.fail(("report.share: expected a tensor, got %s"):format(opt.show(mask)))
+  end
   local n, got = mask:numel(), mask:to("f64"):mean()
   p = p or got
   return got, math.sqrt(p * (1 - p) / n)

@@ -75,7 +75,8 @@ static int diffusion_inverse(lua_State *L) {
   const double *edge = edges(L, 1, &panels);
   const double *f = doubles(L, 2, panels * SL_PANEL, NULL);
   const double *y = doubles(L, 3, -1, &n);
-  sl_panel_inverse(push(L, n), y, n, edge, panels, f);
+  sl_err err;
+  sl_try(L, sl_panel_inverse(push(L, n), y, n, edge, panels, f, &err), &err);
   return 1;
 }
 

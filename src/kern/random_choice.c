@@ -41,12 +41,17 @@ sl_status sl_random_permutation(sl_random *r, sl_int n, sl_int *out,
   return SL_OK;
 }
 
+enum { PATIENCE = 1 << 14 }; /* picks between two looks at Ctrl-C */
+
 void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out) {
   const sl_random r = {.key = key};
   for (sl_int i = 0; i < n; i++) {
     out[i] = (uint32_t)i;
   }
   for (sl_int i = 0; i < n; i++) {
+    if (i % PATIENCE == 0 && sl_interrupted()) {
+      return;
+    }
     sl_int j = pick(&r, SL_RPERMUTATION, i, n);
     uint32_t t = out[i];
     out[i] = out[j];

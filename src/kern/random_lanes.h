@@ -51,7 +51,8 @@ void sl_random_tree(uint64_t key, uint64_t lane, uint64_t node, int level,
                     int j, double out[2]);
 
 /* out[0 .. n) = 0 .. n-1, n < 2^31, in the order sl_random_permutation gives a
-** fresh generator of that key. (random_choice.c) */
+** fresh generator of that key. After Ctrl-C the order is unfinished: whoever asks
+** polls. (random_choice.c) */
 void sl_random_shuffle(uint64_t key, sl_int n, uint32_t *out);
 
 #endif

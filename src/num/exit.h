@@ -35,9 +35,11 @@ double sl_panel_tail(const double *f);
 void sl_panel_at(double *out, const double *x, sl_int n, const double *edge,
                  sl_int panels, const double *f);
 
-/* x[n] with F(x) = y, where F is increasing and has the values f. */
-void sl_panel_inverse(double *x, const double *y, sl_int n, const double *edge,
-                      sl_int panels, const double *f);
+/* x[n] with F(x) = y, where F is increasing and has the values f. errors:
+** SL_EINTR. */
+sl_status sl_panel_inverse(double *x, const double *y, sl_int n,
+                           const double *edge, sl_int panels, const double *f,
+                           sl_err *err);
 
 /* Which panels are too wide for b and g: split[p] = 1. Panels at the rounding
 ** level of their ends stay.  errors: SL_EDOM b or g not finite, g = 0 inside

@@ -164,29 +164,41 @@ void sl_panel_at(double *out, const double *x, sl_int n, const double *edge,
   }
 }
 
-void sl_panel_inverse(double *x, const double *y, sl_int n, const double *edge,
-                      sl_int panels, const double *f) {
-  for (sl_int i = 0; i < n; i++) {
-    sl_int low = 0, high = panels;
-    while (high - low > 1) {
-      sl_int mid = (low + high) / 2;
-      if (f[mid * N] <= y[i]) {
-        low = mid;
-      } else {
-        high = mid;
-      }
+static double inverse(double y, const double *edge, sl_int panels,
+                      const double *f) {
+  sl_int low = 0, high = panels;
+  while (high - low > 1) {
+    sl_int mid = (low + high) / 2;
+    if (f[mid * N] <= y) {
+      low = mid;
+    } else {
+      high = mid;
     }
-    double a = -1, b = 1;
-    for (int k = 0; k < 60; k++) {
-      double mid = (a + b) / 2;
-      if (value(f + low * N, mid) <= y[i]) {
-        a = mid;
-      } else {
-        b = mid;
-      }
-    }
-    x[i] = edge[low] + (edge[low + 1] - edge[low]) * ((a + b) / 2 + 1) / 2;
   }
+  double a = -1, b = 1;
+  for (int k = 0; k < 60; k++) {
+    double mid = (a + b) / 2;
+    if (value(f + low * N, mid) <= y) {
+      a = mid;
+    } else {
+      b = mid;
+    }
+  }
+  return edge[low] + (edge[low + 1] - edge[low]) * ((a + b) / 2 + 1) / 2;
+}
+
+sl_status sl_panel_inverse(double *x, const double *y, sl_int n,
+                           const double *edge, sl_int panels, const double *f,
+                           sl_err *err) {
+  enum { PATIENCE = 4096 };
+  for (sl_int from = 0; from < n; from += PATIENCE) {
+    sl_int to = from + PATIENCE < n ? from + PATIENCE : n;
+    for (sl_int i = from; i < to; i++) {
+      x[i] = inverse(y[i], edge, panels, f);
+    }
+    SL_TRY(sl_poll(err, "inverse"));
+  }
+  return SL_OK;
 }
 
 /* ---- is a panel short enough? --------------------------------------------- */

@@ -45,7 +45,8 @@ Test(diffusion, panels_interpolate_and_invert) {
   for (int i = 0; i < 4; i++) {
     cr_assert_float_eq(out[i], exp(at[i]), 1e-13);
   }
-  sl_panel_inverse(at, out, 4, edge, 3, f);
+  sl_err err;
+  cr_assert(sl_panel_inverse(at, out, 4, edge, 3, f, &err) == SL_OK);
   for (int i = 0; i < 4; i++) {
     cr_assert_float_eq(at[i], log(out[i]), 1e-13);
   }

@@ -78,12 +78,14 @@ function Law:sample(rng, shape)
   return self.core:sample(rng, shape)
 end
 
+local MOST = 1000 -- of doubles, moments much below are infinite or 0
+
 -- law:moment(k): E x^k, k = 0, 1, 2 ...; where it is infinite or undefined, inf
 -- or nan and the reason.
 function Law:moment(k)
   local n = opt.whole(k)
-  if n == nil or n < 0 then
-    core.fail(("moment: k: expected an integer >= 0, got %s"):format(
+  if n == nil or n < 0 or n > MOST then
+    core.fail(("moment: k: expected an integer in 0..%d, got %s"):format(MOST,
       opt.show(k)))
   end
   if n == 0 then return 1.0 end

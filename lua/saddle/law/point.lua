@@ -9,7 +9,11 @@ local T = core.tensor
 -- f(x) for a number, or element by element with masks for a tensor.
 local function each(x, f)
   if type(x) == "number" then return f(x) end
-  return (type(x) == "table" and T(x) or x):to("f64")
+  if type(x) ~= "table" and not opt.is_tensor(x) then
+    core.fail(("point: x: expected a number, a tensor or a table of numbers, " ..
+      "got %s"):format(opt.show(x)))
+  end
+  return T(x):to("f64")
 end
 
 local function mask(x, at, name, yes, no)

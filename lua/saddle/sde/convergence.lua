@@ -7,6 +7,7 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local static = require "saddle.static"
 local increments = require "saddle.sde.increments"
+local model = require "saddle.sde.model"
 local scheme = require "saddle.sde.scheme"
 local stepping = require "saddle.sde.stepping"
 local fit = require "saddle.sde.fit"
@@ -57,11 +58,32 @@ end
 
 local REFINE = 8 -- the reference's steps for each of the finest ones
 
+local function check_start(m, x0)
+  local good = x0 == nil or m.dim == 1 and opt.finite(x0) or
+    m.dim > 1 and (type(x0) == "table" or opt.is_tensor(x0))
+  if not good then
+    fail(("convergence: x0: expected %s, got %s"):format(m.dim == 1 and
+      "a number" or ("[%d]"):format(m.dim), opt.show(x0)))
+  end
+end
+
 local function options(spec)
   local o = opt.check(spec, defaults, "convergence")
-  if o.model == nil then
-    fail("convergence: model is missing")
+  if getmetatable(o.model) ~= model.Model then
+    fail(("convergence: model: expected a model (sde.model, sde.saddle ..), " ..
+      "got %s"):format(opt.show(o.model)))
   end
+  for _, key in ipairs {"exact", "compare"} do
+    if o[key] ~= nil and type(o[key]) ~= "function" then
+      fail(("convergence: %s: expected a function, got %s"):format(key,
+        opt.show(o[key])))
+    end
+  end
+  if o.value ~= nil and type(o.value) ~= "number" then
+    fail(("convergence: value: expected a number, got %s"):format(
+      opt.show(o.value)))
+  end
+  check_start(o.model, o.x0)
   opt.positive(o.t, "t", "convergence")
   o.steps, o.paths = check_steps(o.steps), count(o.paths, "paths")
   o.paths = math.max(o.paths, GROUPS)

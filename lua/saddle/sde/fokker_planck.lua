@@ -333,6 +333,7 @@ function M.fokker_planck(model, opts)
   if not finite(o.width) or o.width <= 0 then
     bad("width", "a number > 0", o.width)
   end
+  if not finite(o.centre) then bad("centre", "a number", o.centre) end
   local c = coefficients.new(model, WHERE)
   local grid = gridding.new(c, lower, upper, n, o, WHERE)
   if o.stationary then return stationary(grid, c, ends) end

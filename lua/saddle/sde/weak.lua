@@ -150,14 +150,16 @@ local function transfer(p, x, c, h, ends)
   return (to:reshape(n, points, n) * T(weights):reshape(1, points, 1)):sum(2)
 end
 
+local MOMENT = 100 -- the highest: it takes as many nodes
+
 local function function_of(o)
   if type(o.weak) == "function" then
     return static.vmap(o.weak)
   end
-  local k = math.tointeger(o.weak)
-  if k == nil or k < 1 then
-    fail(("convergence: weak: expected an integer >= 1 or a function, got %s")
-      :format(opt.show(o.weak)))
+  local k = opt.whole(o.weak)
+  if k == nil or k < 1 or k > MOMENT then
+    fail(("convergence: weak: expected an integer in 1..%d or a function, " ..
+      "got %s"):format(MOMENT, opt.show(o.weak)))
   end
   return function(x)
     return x ^ k
@@ -185,7 +187,7 @@ local function true_value(o, p)
   if o.value then
     return o.value
   end
-  local k = math.tointeger(o.weak)
+  local k = opt.whole(o.weak)
   if o.model.moments and k and k <= 2 then
     local mean, _, second = o.model:moments(o.x0 or 1, o.t)
     return k == 1 and mean or second
