@@ -33,6 +33,16 @@ function M.is_tensor(v)
   return type(v) == "userdata" and core.graph.type(v) ~= nil
 end
 
+-- The integer that a number is, or nil: no strings, which math.tointeger takes.
+function M.whole(v)
+  return type(v) == "number" and math.tointeger(v) or nil
+end
+
+-- Is v a number, and neither NaN nor infinite?
+function M.finite(v)
+  return type(v) == "number" and v == v and math.abs(v) < math.huge
+end
+
 -- Edit distance between two short strings; a swap of neighbours counts one.
 local function distance(a, b)
   local before, row = {}, {}
@@ -80,6 +90,9 @@ local function known_names(defaults)
   return names
 end
 
+-- fail(format, ...): raises, as string.format has it, from the user's line.
+function M.fail(...) return core.fail((...):format(select(2, ...))) end
+
 -- check(opts, defaults, where): opts may be nil. Keys of `defaults` are the
 -- known ones; a default of opt.none stays nil when not given. Where the default
 -- is a number the value must be one, a function that gives one, or false
@@ -122,7 +135,7 @@ end
 -- > 0. integer(v, name, least, where): the integer that v is, at least `least`.
 -- name: what messages call it: "t", "option 't'", "argument 2".
 function M.number(v, name, where)
-  if type(v) ~= "number" or v ~= v or math.abs(v) == math.huge then
+  if not M.finite(v) then
     core.fail(("%s: %s: expected a finite number, got %s"):format(where, name,
       M.show(v)))
   end
@@ -138,7 +151,7 @@ function M.positive(v, name, where)
 end
 
 function M.integer(v, name, least, where)
-  local n = type(v) == "number" and math.tointeger(v)
+  local n = M.whole(v)
   if not n or n < least then
     core.fail(("%s: %s: expected an integer >= %d, got %s"):format(where, name,
       least, M.show(v)))

@@ -421,7 +421,7 @@ local function state_leaves(leaves, lanes)
     size = lanes and shape[1] or nil
     leaves[i] = leaf:contiguous()
   end
-  return size or 0
+  return size
 end
 
 -- What the step returns must have the structure and the types of the state.
@@ -452,13 +452,14 @@ end
 
 -- A machine for the step, and the lanes to run on it: one lane after another in
 -- rows; element by element; or, where neither can be had, a program over all.
+-- lanes: nil for a state without them.
 local function step_machine(t, leaves, lanes)
   local spec = {nstate = #leaves, clock = #leaves + 1}
   local machine = core.march.machine(t.tr, t.y, spec)
   if machine then
-    return machine, math.max(lanes, 1)
+    return machine, lanes or 1
   end
-  if lanes == 0 then
+  if lanes == nil then
     spec.elements = true
     machine = core.march.machine(t.tr, t.y, spec)
     if machine then
@@ -467,11 +468,11 @@ local function step_machine(t, leaves, lanes)
   end
   spec = {nstate = #leaves, clock = #leaves + 1, wide = true}
   local y = t.y
-  if lanes > 0 then -- unbound narrow inputs stand before the wide ones
+  if lanes then -- unbound narrow inputs stand before the wide ones
     y = widen(t, leaves, lanes)
     spec.first_state = #leaves + 2
   end
-  return core.march.machine(t.tr, y, spec), math.max(lanes, 1)
+  return core.march.machine(t.tr, y, spec), lanes or 1
 end
 
 --- iterate(step, state, n, {every = k, lanes = false}) -> the state after n

@@ -1,25 +1,12 @@
 /* march.c: `saddle.core.march`: machines made of traced steps, and jobs of lanes
-** and steps for them. lua/saddle/march.lua and lua/saddle/static.lua know how
+** and steps for them. lua/saddle/march/trace.lua and lua/saddle/static.lua know how
 ** they are used.  MIT licence. */
-#include "march/march.h"
+#include "bind/machines.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "bind/tensors.h"
-#include "bind/trace.h"
-
 static const char meta_name[] = "saddle.march";
-
-/* A step, ready: as a machine or as a program over all lanes. User value 1: its
-** trace. */
-typedef struct machine {
-  sl_march *m;
-  sl_program *program;
-  int nstate, first_state, clock, nnoise, first_noise, ninput, ncapture;
-  sl_noise noise[SL_MARCH_NOISES];
-  bool elements;
-} machine;
 
 static int machine_close(lua_State *L) {
   machine *k = luaL_checkudata(L, 1, meta_name);
@@ -40,11 +27,12 @@ static machine *check_machine(lua_State *L, int idx) {
 
 /* ---- fields of a table ---------------------------------------------------- */
 
-static sl_int int_field(lua_State *L, int idx, const char *name, sl_int dflt) {
-  lua_getfield(L, idx, name);
-  sl_int v = lua_isnil(L, -1) ? dflt : sl_checkint(L, -1, name);
-  lua_pop(L, 1);
-  return v;
+/* Raises unless a table is on top. */
+static void need_table(lua_State *L, const char *name) {
+  if (!lua_istable(L, -1)) {
+    sl_raisef(L, "march: %s: expected a table, got %s", name,
+              sl_typename(L, -1));
+  }
 }
 
 static double num_field(lua_State *L, int idx, const char *name, double dflt) {
@@ -79,7 +67,7 @@ static const kind_row kinds[] = {
 /* One noise from the table on top: {kind =, size =, a =, b =, n =}. */
 static sl_noise read_noise(lua_State *L) {
   int at = lua_gettop(L);
-  sl_noise z = {.size = int_field(L, at, "size", 1)};
+  sl_noise z = {.size = sl_range_field(L, at, "size", 1, 1, 1 << 20)};
   lua_getfield(L, at, "kind");
   const char *name = lua_tostring(L, -1);
   const kind_row *row = kinds;
@@ -94,7 +82,7 @@ static sl_noise read_noise(lua_State *L) {
                      .a = num_field(L, at, "a", 0),
                      .b = num_field(L, at, "b", 1),
                      .lo = 1,
-                     .hi = int_field(L, at, "n", 1)};
+                     .hi = sl_range_field(L, at, "n", 1, 1, SL_MACHINE_MOST)};
   return z;
 }
 
@@ -107,6 +95,7 @@ static void read_noises(lua_State *L, int idx, machine *k) {
   }
   for (int i = 0; i < k->nnoise; i++) {
     lua_rawgeti(L, -1, i + 1);
+    need_table(L, "noise");
     k->noise[i] = read_noise(L);
     lua_pop(L, 1);
   }
@@ -133,24 +122,30 @@ static int march_machine(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, 1);
   read_noises(L, 3, k);
-  k->nstate = (int)int_field(L, 3, "nstate", nout);
-  k->clock = (int)int_field(L, 3, "clock", 0) - 1;
-  k->first_state = (int)int_field(L, 3, "first_state", 1) - 1;
-  k->first_noise = (int)int_field(L, 3, "first_noise", 1) - 1;
-  k->ninput = t->g.ninput;
+  const int most = t->g.ninput;
+  k->nstate = (int)sl_range_field(L, 3, "nstate", nout, 0, most);
+  k->clock = (int)sl_range_field(L, 3, "clock", 0, 0, most) - 1;
+  k->first_state =
+      (int)sl_range_field(L, 3, "first_state", 1, 1, most + 1) - 1;
+  k->first_noise =
+      (int)sl_range_field(L, 3, "first_noise", 1, 1, most + 1) - 1;
+  k->ninput = most;
   k->ncapture = t->g.ncapture;
+  k->serial = t->serial;
   k->elements = flag_field(L, 3, "elements");
-  if (k->nstate < 0 || k->first_state < 0 || k->first_noise < 0 ||
-      k->first_state + k->nstate > k->ninput ||
-      k->first_noise + k->nnoise > k->ninput || k->clock >= k->ninput) {
-    sl_raisef(L, "march: a step of %d inputs", k->ninput);
+  k->watch = flag_field(L, 3, "watch");
+  bool wide = flag_field(L, 3, "wide");
+  if (k->first_state > most - k->nstate || k->first_noise > most - k->nnoise ||
+      (!wide && k->first_state > 0)) {
+    sl_raisef(L, "march: a step of %d inputs", most);
   }
+  sl_check_step(L, k, &t->g, nout, outs, wide);
   sl_step step = {.g = &t->g, .nstate = k->nstate, .nout = nout, .outs = outs,
                   .clock = k->clock, .aged = flag_field(L, 3, "aged"),
-                  .watch = flag_field(L, 3, "watch"), .nnoise = k->nnoise,
+                  .watch = k->watch, .nnoise = k->nnoise,
                   .first_noise = k->first_noise, .noise = k->noise};
   sl_err err;
-  if (flag_field(L, 3, "wide")) {
+  if (wide) {
     sl_try(L, sl_program_make(&k->program, &t->g, nout, outs, &err), &err);
   } else if (k->elements) {
     sl_try(L, sl_march_make_elements(&k->m, &step, &err), &err);
@@ -183,12 +178,21 @@ static void *pointers(lua_State *L, int n) {
   return sl_bind_scratch(L, (n + 1) * (sl_int)sizeof(void *));
 }
 
+/* The trace of the machine at idx, pushed. */
+static const sl_trace *trace_of(lua_State *L, const machine *k, int idx) {
+  lua_getiuservalue(L, idx, 1);
+  const sl_trace *t = lua_touserdata(L, -1);
+  if (t->serial != k->serial) {
+    sl_raisef(L, "march: the trace of this machine is gone");
+  }
+  return t;
+}
+
 /* What the machine's trace refers to, as it is now; pushes what keeps it. */
 static void read_leaves(lua_State *L, const machine *k, int idx,
                         sl_reads *reads) {
   const sl_tensor **captures = pointers(L, k->ncapture);
-  lua_getiuservalue(L, idx, 1);
-  const sl_trace *t = lua_touserdata(L, -1);
+  const sl_trace *t = trace_of(L, k, idx);
   lua_getiuservalue(L, -1, TRACE_CAPTURES);
   for (int i = 0; i < k->ncapture; i++) {
     lua_rawgeti(L, -1, i + 1);
@@ -219,14 +223,17 @@ static void push_tensors(lua_State *L, int n, const sl_tensor *const *like,
 /* States and what stands in the request at 2; the result's table is at `to`. */
 static void read_states(lua_State *L, request *r, int to) {
   const int n = r->k->nstate;
+  const sl_trace *t = trace_of(L, r->k, 1);
   r->start = pointers(L, n);
   r->final = pointers(L, n);
   r->path = pointers(L, n);
   lua_getfield(L, 2, "states");
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "states");
   for (int k = 0; k < n; k++) {
     lua_rawgeti(L, -1, k + 1);
     r->start[k] = sl_checktensor(L, -1);
+    sl_check_state(L, r->k, &t->g, k, r->start[k], r->job.lanes,
+                   r->job.bad != NULL);
     lua_pop(L, 1);
   }
   push_tensors(L, n, r->start, -1, r->final);
@@ -240,29 +247,42 @@ static void read_states(lua_State *L, request *r, int to) {
   r->job.path = r->path;
 }
 
+static uint8_t *read_bad(lua_State *L, sl_int lanes) {
+  lua_getfield(L, 2, "bad");
+  sl_tensor *bad = lua_isnil(L, -1) ? NULL : sl_checktensor(L, -1);
+  if (bad != NULL && (bad->type.dtype != SL_U8 || !sl_is_contiguous(bad) ||
+                      sl_numel(&bad->type) != lanes)) {
+    sl_raisef(L, "march: bad: expected a contiguous u8 tensor of %lld lanes",
+              (long long)lanes);
+  }
+  lua_pop(L, 1);
+  return bad != NULL ? bad->data : NULL;
+}
+
 static void read_job(lua_State *L, request *r) {
   sl_march_job *job = &r->job;
-  job->lanes = int_field(L, 2, "lanes", 1);
-  job->steps = int_field(L, 2, "steps", 0);
-  job->every = int_field(L, 2, "every", 0);
-  job->first = int_field(L, 2, "first", 0);
-  job->first_lane = int_field(L, 2, "first_lane", 0);
-  job->block = int_field(L, 2, "block", 0);
-  job->seed = (uint64_t)int_field(L, 2, "seed", 0);
-  if (job->lanes < 0 || job->steps < 0 || job->every < 0 || job->first < 0 ||
-      job->first_lane < 0 || job->block < 0 || job->block % 64 != 0 ||
-      job->block > 1 << 20 ||
-      (r->k->nnoise > 0 &&
-       (job->first + job->steps > SL_MARCH_STEPS ||
-        job->first_lane + job->lanes > (sl_int)1 << 32))) {
-    sl_raisef(L, "march: %lld lanes from number %lld on, %lld steps after "
-                 "%lld: lanes go below 2^32, steps below 2^33",
-              (long long)job->lanes, (long long)job->first_lane,
-              (long long)job->steps, (long long)job->first);
+  const bool noise = r->k->nnoise > 0;
+  const sl_int lanes = noise ? (sl_int)1 << 32 : SL_MACHINE_MOST;
+  const sl_int steps = noise ? SL_MARCH_STEPS : SL_MACHINE_MOST;
+  job->first = sl_range_field(L, 2, "first", 0, 0, steps);
+  job->steps = sl_range_field(L, 2, "steps", 0, 0, steps);
+  job->every = sl_range_field(L, 2, "every", 0, 0, SL_MACHINE_MOST);
+  job->first_lane = sl_range_field(L, 2, "first_lane", 0, 0, lanes);
+  job->lanes = sl_range_field(L, 2, "lanes", 1, 0, lanes);
+  job->block = sl_range_field(L, 2, "block", 0, 0, 1 << 20);
+  job->seed = (uint64_t)sl_range_field(L, 2, "seed", 0, INT64_MIN, INT64_MAX);
+  if (job->block % 64 != 0) {
+    sl_raisef(L, "march: block: expected a multiple of 64, got %lld",
+              (long long)job->block);
   }
-  lua_getfield(L, 2, "bad");
-  job->bad = lua_isnil(L, -1) ? NULL : sl_checktensor(L, -1)->data;
-  lua_pop(L, 1);
+  if (job->first + job->steps > steps || job->first_lane + job->lanes > lanes) {
+    sl_raisef(L, "march: %lld lanes from number %lld on, %lld steps after "
+                 "%lld: lanes go below 2^%d, steps below 2^%d",
+              (long long)job->lanes, (long long)job->first_lane,
+              (long long)job->steps, (long long)job->first, noise ? 32 : 53,
+              noise ? 33 : 53);
+  }
+  job->bad = read_bad(L, job->lanes);
 }
 
 /* ---- observers ----------------------------------------------------------- */
@@ -271,6 +291,7 @@ static void read_job(lua_State *L, request *r) {
 static double *numbers(lua_State *L, int idx, const char *name, sl_int n) {
   double *x = sl_bind_scratch(L, (n + 1) * (sl_int)sizeof *x);
   lua_getfield(L, idx, name);
+  need_table(L, name);
   for (sl_int i = 0; i < n; i++) {
     lua_rawgeti(L, -1, i + 1);
     x[i] = sl_checknum(L, -1, name);
@@ -282,7 +303,7 @@ static double *numbers(lua_State *L, int idx, const char *name, sl_int n) {
 
 static void read_times(lua_State *L, int idx, sl_watch *w) {
   lua_getfield(L, idx, "times");
-  luaL_checktype(L, -1, LUA_TTABLE);
+  need_table(L, "times");
   int at = lua_gettop(L);
   w->ntime = (sl_int)lua_rawlen(L, at);
   sl_int *time = sl_bind_scratch(L, (w->ntime + 1) * (sl_int)sizeof *time);
@@ -303,10 +324,11 @@ static void read_histogram(lua_State *L, int idx, sl_watch *w, int to) {
     lua_pop(L, 1);
     return;
   }
+  need_table(L, "histogram");
   int at = lua_gettop(L);
   lua_getfield(L, at, "scale");
   h->scale = (sl_bins)luaL_checkoption(L, -1, "linear", scales);
-  h->bins = int_field(L, at, "bins", 100);
+  h->bins = sl_range_field(L, at, "bins", 100, 1, 1 << 24);
   h->unit = num_field(L, at, "unit", 1);
   h->pooled = flag_field(L, at, "pooled");
   h->low = numbers(L, at, "low", q);
@@ -338,6 +360,7 @@ static void read_watch(lua_State *L, request *r, int to) {
   if (lua_isnil(L, -1)) {
     return;
   }
+  need_table(L, "watch");
   int idx = lua_gettop(L);
   lua_getfield(L, idx, "machine");
   const machine *k = check_machine(L, -1);
@@ -347,6 +370,9 @@ static void read_watch(lua_State *L, request *r, int to) {
   w->of = k->m;
   read_leaves(L, k, lua_gettop(L), &w->reads);
   read_times(L, idx, w);
+  if (r->job.lanes > 0) {
+    sl_check_watch(L, r->k, k, &trace_of(L, r->k, 1)->g, w, &r->job);
+  }
   read_histogram(L, idx, w, to);
   if (flag_field(L, idx, "keep")) {
     push_kept(L, w, r->job.lanes, to);
@@ -359,7 +385,7 @@ static void read_watch(lua_State *L, request *r, int to) {
     w->moments = m->data;
     lua_setfield(L, to, "moments");
   }
-  r->job.watch = w;
+  r->job.watch = r->job.lanes > 0 ? w : NULL;
 }
 
 /* ---- running ------------------------------------------------------------- */
@@ -378,8 +404,8 @@ static void run_wide(lua_State *L, request *r) {
     input[k->clock] = sl_newtensor_nd(L, SL_F64, 0, NULL);
   }
   luaL_checkstack(L, k->nnoise + 8, "noise");
-  lua_getiuservalue(L, 1, 1);
-  const sl_trace *t = lua_touserdata(L, -1);
+  const sl_trace *t = trace_of(L, k, 1);
+  sl_check_lanes(L, k, &t->g, r->job.lanes);
   for (sl_node n = 0; n < t->g.nnode; n++) {
     if (t->g.node[n].op == SL_OP_input) {
       int i = (int)sl_node_attr(&t->g, n)[0];
@@ -414,7 +440,7 @@ static int machine_run(lua_State *L) {
   if (r.k->m != NULL) {
     sl_err err;
     sl_try(L, sl_march_run(r.k->m, &r.job, &err), &err);
-  } else {
+  } else if (r.job.lanes > 0) {
     run_wide(L, &r);
   }
   lua_settop(L, 3);
@@ -437,7 +463,7 @@ static int machine_adaptive(lua_State *L) {
   lua_settop(L, 2);
   lua_newtable(L);
   luaL_checkstack(L, 64, "march");
-  if (r.k->m == NULL) {
+  if (r.k->m == NULL || r.k->watch || r.k->elements) {
     sl_raisef(L, "adaptive: the step cannot be run lane by lane");
   }
   read_job(L, &r);
@@ -446,8 +472,8 @@ static int machine_adaptive(lua_State *L) {
   read_leaves(L, r.k, 1, &r.job.reads);
   read_watch(L, &r, 3);
   const sl_int lanes = r.job.lanes;
-  sl_adaptive a = {.motions = (int)int_field(L, 2, "motions", 1),
-                   .deepest = (int)int_field(L, 2, "deepest", 16),
+  sl_adaptive a = {.motions = (int)sl_range_field(L, 2, "motions", 1, 1, 64),
+                   .deepest = (int)sl_range_field(L, 2, "deepest", 16, 1, 48),
                    .span = num_field(L, 2, "span", 1),
                    .start = num_field(L, 2, "start", 1),
                    .exponent = num_field(L, 2, "exponent", 0.5),
@@ -455,6 +481,11 @@ static int machine_adaptive(lua_State *L) {
                    .accepted = push_counts(L, lanes, 3, "accepted"),
                    .rejected = push_counts(L, lanes, 3, "rejected"),
                    .forced = push_counts(L, lanes, 3, "forced")};
+  if (!(a.span > 0 && isfinite(a.span) && a.start > 0 && a.exponent > 0 &&
+        a.safety > 0)) {
+    sl_raisef(L, "adaptive: span, start, exponent, safety: expected numbers "
+                 "> 0");
+  }
   sl_err err;
   sl_try(L, sl_march_adaptive(r.k->m, &r.job, &a, &err), &err);
   lua_settop(L, 3);
@@ -476,7 +507,8 @@ static int machine_exits(lua_State *L) {
   lua_settop(L, 2);
   lua_newtable(L);
   luaL_checkstack(L, 64, "march");
-  if (r.k->m == NULL || sl_march_values(r.k->m) < 3) {
+  if (r.k->m == NULL || r.k->watch || r.k->elements ||
+      sl_march_values(r.k->m) < 3) {
     sl_raisef(L, "first exits: the step cannot be run lane by lane");
   }
   read_job(L, &r);

@@ -241,12 +241,14 @@ static void normal_pair(const uint64_t w[2], double out[2]) {
   out[1] = sqrt(r[0][0]) * y[0][0];
 }
 
-sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step) {
+sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step,
+                                 uint32_t turn) {
   const uint64_t at = (lane & 0xffffffffu) | step << 32;
   uint64_t a[2], b[2];
   double z[2];
-  scalar_words(key, UINT32_MAX, SL_RBRIDGE, at, a);
-  scalar_words(key, UINT32_MAX, SL_RBRIDGE + ATTEMPT, at, b);
+  const uint32_t last = SL_RBRIDGE + 2 * ATTEMPT * turn;
+  scalar_words(key, UINT32_MAX, last, at, a);
+  scalar_words(key, UINT32_MAX, last + ATTEMPT, at, b);
   normal_pair(b, z);
   return (sl_lane_luck){.u = unit(vu_all(a[0]))[0],
                         .v = unit(vu_all(a[1]))[0],

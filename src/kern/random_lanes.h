@@ -36,12 +36,13 @@ void sl_random_lane_words(uint64_t key, uint32_t stream, uint32_t last,
 void sl_random_lane_signs(const uint64_t *word, int j, sl_int n, double *out);
 
 /* What a lane needs to be told about one step of its own beside its noises: two
-** uniforms and a normal, of the blocks { lane, step, 2^32 - 1, SL_RBRIDGE } and
-** its first attempt. */
+** uniforms and a normal, as often as it asks (turn 0, 1, ..), of the attempts
+** 2 turn and 2 turn + 1 of the block { lane, step, 2^32 - 1, SL_RBRIDGE }. */
 typedef struct sl_lane_luck {
   double u, v, z;
 } sl_lane_luck;
-sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step);
+sl_lane_luck sl_random_lane_luck(uint64_t key, uint64_t lane, uint64_t step,
+                                 uint32_t turn);
 
 /* Two independent standard normals for one node of a lane's Brownian tree, of
 ** motion j < 64 and level < 256: those of the block { lane, low half of node,

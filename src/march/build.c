@@ -215,6 +215,10 @@ int32_t sl_march_ops(const sl_march *m) {
 
 sl_int sl_march_draws(const sl_march *m) { return m->draws; }
 
+sl_int sl_march_state_size(const sl_march *m, int k) {
+  return m->first[k + 1] - m->first[k];
+}
+
 sl_int sl_march_values(const sl_march *m) { return m->nvalue; }
 
 int sl_march_results(const sl_march *m) { return m->code->nresult; }

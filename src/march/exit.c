@@ -1,14 +1,19 @@
 /* exit.c: first exits from an interval. Between two steps a path is a Brownian
-** bridge, which may have left and come back: the chance of that, and when, are
-** known in closed form. Lanes that are done leave their slot to the next lane
-** that waits, which starts at its own step 0; since noise is addressed by lane
-** and step, nobody's numbers change.  MIT licence. */
+** bridge, which may have left and come back: the chance of that, where, and when
+** are known in closed form, also where both ends are in reach. Lanes that are
+** done leave their slot to the next lane that waits, which starts at its own step
+** 0; since noise is addressed by lane and step, nobody's numbers change.
+** MIT licence. */
 #include <math.h>
 #include <string.h>
 
 #include "march/machine.h"
 
-enum { PATIENCE = 1 << 16 };
+enum {
+  PATIENCE = 1 << 16,
+  IMAGES = 1000, /* of an interval, at most */
+  TURNS = 1000   /* draws of a time, at most */
+};
 
 #define SURE 20.0 /* a bridge that passes a bound by e^-40 does not touch it */
 
@@ -37,24 +42,73 @@ static double inverse_gauss(double mu, double lambda, double z, double u) {
   return u <= mu / (mu + x) ? x : mu * (mu / x);
 }
 
-/* The chance that a bridge of variance v from distance a to distance b of a
-** bound touches it. */
-static double touches(double a, double b, double v) {
-  return a <= 0 || b <= 0 ? 1 : v > 0 ? exp(-2 * a * b / v) : 0;
-}
-
-/* The share of the step after which the bridge first touches. */
-static double when(const sl_exits *e, double a, double b, double v,
-                   const sl_lane_luck *luck) {
-  if (a <= 0) {
+/* The chance that a bridge of variance v, from distance a to distance b of one
+** end of an interval of this width, leaves it there first: a sum over mirror
+** images, of which one is left where the other end is far. b < 0 is beyond.
+** a and width may be infinite.
+** source: Anderson 1960, Ann. Math. Stat. 31. */
+static double leaves_here(double a, double b, double width, double v) {
+  if (a <= 0 || !(v > 0)) {
+    return a <= 0 || b <= 0;
+  }
+  if (isinf(a)) {
     return 0;
   }
-  if (!(v > 0)) {
-    return 1;
+  double sum = b <= 0 ? 1 : exp(-2 * a * b / v);
+  for (int j = 1; j < IMAGES && !isinf(width); j++) {
+    const double far = 2 * j * width + a, back = 2 * j * width - a;
+    const double c = fabs(b), d = a - b;
+    const double plus = exp(-(far + c - d) * (far + c + d) / (2 * v));
+    const double minus = exp(-(back + c - d) * (back + c + d) / (2 * v));
+    sum += plus - minus;
+    if (!(minus > 1e-17)) {
+      break;
+    }
   }
-  const double zeta =
-      inverse_gauss(a / fabs(b), a * a / v, luck->z, luck->v);
-  const double u = isinf(zeta) ? 1 : zeta / (1 + zeta);
+  return sum;
+}
+
+/* Of paths that first touch one end, at distance a, after the variance s: the
+** share that did not touch the other end before. */
+static double untouched(double a, double width, double s) {
+  double sum = 1;
+  for (int j = 1; j < IMAGES && !isinf(width); j++) {
+    const double k = 2 * j * width;
+    const double minus = (k / a - 1) * exp(-k * (j * width - a) / s);
+    sum += (k / a + 1) * exp(-k * (j * width + a) / s) - minus;
+    if (!(minus > 1e-17)) {
+      break;
+    }
+  }
+  return sum;
+}
+
+/* The share of the step after which the bridge first leaves: the time of the
+** first touch of this end, drawn again if the other end was touched before. */
+static double when(const worker *w, double a, double b, double width, double v,
+                   sl_int lane, sl_int step) {
+  if (a <= 0 || !(v > 0)) {
+    return a <= 0 ? 0 : 1;
+  }
+  const uint64_t seed = w->job->seed;
+  const uint64_t number = (uint64_t)(w->job->first_lane + lane);
+  sl_lane_luck luck = sl_random_lane_luck(seed, number, (uint64_t)step, 0);
+  for (uint32_t turn = 1;; turn++) {
+    const double zeta = inverse_gauss(a / fabs(b), a * a / v, luck.z, luck.v);
+    const double u = isinf(zeta) ? 1 : zeta / (1 + zeta);
+    const double good = untouched(a, width, v * u);
+    if (!(good < 1) || turn == TURNS) {
+      return u;
+    }
+    luck = sl_random_lane_luck(seed, number, (uint64_t)step, turn);
+    if (luck.u < good) {
+      return u;
+    }
+  }
+}
+
+/* The step's share of the variance as one of its time. */
+static double clock_of(const sl_exits *e, double u) {
   return e->rate == 0 ? u : -log1p(expm1(-e->rate) * u) / e->rate;
 }
 
@@ -64,20 +118,23 @@ static bool leaves(const worker *w, sl_int i, double x, double y, double v,
   const sl_exits *e = w->exits;
   const sl_int lane = w->lane[i];
   if (!isfinite(y) || isnan(v)) {
-    e->time[lane] = e->side[lane] = NAN;
+    e->time[lane] = e->side[lane] = (double)NAN;
     return true;
   }
-  const double up = touches(e->high - x, e->high_end - y, v);
-  const double down = touches(x - e->low, y - e->low_end, v);
-  const sl_lane_luck luck = sl_random_lane_luck(
-      w->job->seed, (uint64_t)(w->job->first_lane + lane), (uint64_t)step);
-  if (luck.u < up) {
-    e->time[lane] = (double)step + when(e, e->high - x, e->high_end - y, v,
-                                        &luck);
+  const double a = e->high - x, b = e->high_end - y, c = x - e->low,
+               d = y - e->low_end, width = fmax(a + c, b + d);
+  const double up = leaves_here(a, b, width, v);
+  const double down = leaves_here(c, d, width, v);
+  const double u = sl_random_lane_luck(
+      w->job->seed, (uint64_t)(w->job->first_lane + lane), (uint64_t)step,
+      0).u;
+  if (u < up) {
+    e->time[lane] =
+        (double)step + clock_of(e, when(w, a, b, width, v, lane, step));
     e->side[lane] = 1;
-  } else if (luck.u < up + down) {
-    e->time[lane] = (double)step + when(e, x - e->low, y - e->low_end, v,
-                                        &luck);
+  } else if (u < up + down || b <= 0 || d <= 0) {
+    e->time[lane] =
+        (double)step + clock_of(e, when(w, c, d, width, v, lane, step));
     e->side[lane] = -1;
   } else {
     return false;
@@ -207,7 +264,7 @@ static void check_slots(worker *w, sl_int s) {
     if (w->near[i] && leaves(w, i, x[i], y[i], v[i], s - w->born[i])) {
       alight(w, i, s + 1);
     } else if (s + 1 - w->born[i] == w->job->steps) {
-      w->exits->time[w->lane[i]] = NAN;
+      w->exits->time[w->lane[i]] = (double)NAN;
       w->exits->side[w->lane[i]] = 0;
       alight(w, i, s + 1);
     }

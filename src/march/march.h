@@ -60,6 +60,8 @@ void sl_march_free(sl_march *m);
 int32_t sl_march_ops(const sl_march *m);
 /* Numbers of noise a lane draws in one step. */
 sl_int sl_march_draws(const sl_march *m);
+/* Elements of state k of one lane. */
+sl_int sl_march_state_size(const sl_march *m, int k);
 /* Elements of all results that are not the next state. */
 sl_int sl_march_values(const sl_march *m);
 /* Results that are not the next state, of a machine with `watch`, and the

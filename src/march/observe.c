@@ -50,7 +50,7 @@ static double sum_ways(const double w[WAYS]) {
 static sl_moments leaf_moments(const double *x, sl_int n) {
   double v[LEAF], one[LEAF], s1[WAYS] = {0}, s2[WAYS] = {0}, s3[WAYS] = {0},
          s4[WAYS] = {0}, count[WAYS] = {0};
-  sl_moments m = {.low = INFINITY, .high = -INFINITY};
+  sl_moments m = {.low = HUGE_VAL, .high = -HUGE_VAL};
   for (sl_int i = 0; i < LEAF; i++) {
     bool in = i < n && isfinite(x[i]);
     one[i] = in;
@@ -124,7 +124,7 @@ static void count_bins(const sl_histogram *h, sl_int q, sl_int n,
   transform(h, n, x, y);
   for (sl_int i = 0; i < n; i++) {
     double bin = floor((y[i] - low) * width) + 1;
-    bin = bin < 0 ? 0 : bin > most ? most : bin;
+    bin = !(bin > 0) ? 0 : bin > most ? most : bin; /* NaN: bins of no width */
     if (h->scale == SL_BINS_LOG && x[i] <= 0) {
       bin = 0;
     }

@@ -137,7 +137,7 @@ Test(random_lanes, trees_and_luck) {
     normals_of(w, 1, want);
     close_to(z[0], want[0], "tree");
     close_to(z[1], want[1], "tree");
-    sl_lane_luck luck = sl_random_lane_luck(KEY, lane, 12345);
+    sl_lane_luck luck = sl_random_lane_luck(KEY, lane, 12345, 0);
     words_of(lane | UINT64_C(12345) << 32, UINT32_MAX, SL_RBRIDGE, w);
     cr_assert_eq(luck.u, (double)unit_of(w[0]));
     cr_assert_eq(luck.v, (double)unit_of(w[1]));

@@ -437,7 +437,7 @@ t.test("errors name the argument", function()
     noise = {z = {"permutation", n = 3, size = 5}}})
   fails("numbers in %[%-1, 1%], got 2", id, 1.0, 5, {lanes = 3,
     noise = {z = {"brownian", dim = 2, dt = 1, correlation = 2}}})
-  fails("negative eigenvalue", id, 1.0, 5, {lanes = 3,
+  fails("not positive semi%-definite", id, 1.0, 5, {lanes = 3,
     noise = {z = {"brownian", dim = 3, dt = 1, correlation =
       {{1, 0.9, -0.9}, {0.9, 1, 0.9}, {-0.9, 0.9, 1}}}}})
   fails("multiple of 64", id, 1.0, 5, {lanes = 3, noise = z, block = 100})

@@ -161,6 +161,25 @@ t.test("passage to one level: docs/sde.md 3.3", function()
   t.near(1 - low:survival(3), p, 4 * (p * (1 - p) / 2e4)^0.5 + 0.004)
 end)
 
+-- Bridges of geometric Brownian motion are exact: a step may be much longer than
+-- the path stays, and see both ends at once.
+t.test("exits within one step: where and when, both ends in reach", function()
+  local m = sde.gbm{a = 0.1, sigma = 0.5}
+  local theory = sde.exit_theory(m, {lower = 0.5, upper = 3})
+  for _, dt in ipairs{10, 300} do
+    local hit = exits(m, {x0 = 1, lower = 0.5, upper = 3, paths = N, dt = dt,
+      seed = 12}, 2.99727466867, 0.345032536013)
+    for _, time in ipairs{0.5, 1, 3, 8} do
+      local p = theory:survival(time, 1)
+      t.near(hit:survival(time), p, 4 * (p * (1 - p) / N)^0.5)
+    end
+  end
+  -- one end: mean ln 2/(a - sigma^2/2)
+  local up = exits(sde.gbm{a = 0.5, sigma = 0.5}, {x0 = 1, upper = 2, paths = N,
+    dt = 5, seed = 13}, math.log(2) / 0.375, 1)
+  t.ok(up.exact)
+end)
+
 t.test("survival; censored paths are never left out of a mean", function()
   local s = sde.saddle{a = 0.3, sigma = 1, tau = 0.1}
   local hit = sde.first_exit(s, {x0 = 0, radius = 1, paths = N, dt = 0.05,

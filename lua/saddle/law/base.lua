@@ -81,7 +81,7 @@ end
 -- law:moment(k): E x^k, k = 0, 1, 2 ...; where it is infinite or undefined, inf
 -- or nan and the reason.
 function Law:moment(k)
-  local n = math.tointeger(k)
+  local n = opt.whole(k)
   if n == nil or n < 0 then
     core.fail(("moment: k: expected an integer >= 0, got %s"):format(
       opt.show(k)))

@@ -6,65 +6,11 @@
 -- Anal. Appl. 10; Wiktorsson 2001, Ann. Appl. Probab. 11.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
+local correlation = require "saddle.march.correlation"
 
 local none = opt.none
 
 local M = {}
-
--- The lower triangular L with L L' = correlation, as a table of rows.
-local function cholesky(c, m, where)
-  local L = {}
-  for i = 1, m do
-    L[i] = {}
-    for j = 1, i do
-      local s = c[i][j]
-      for k = 1, j - 1 do s = s - L[i][k] * L[j][k] end
-      if i == j then
-        if s < -1e-12 then
-          core.fail(("%s: option 'correlation' is no correlation matrix: it " ..
-            "has a negative eigenvalue"):format(where))
-        end
-        L[i][i] = math.sqrt(math.max(s, 0))
-      else
-        L[i][j] = L[j][j] > 1e-12 and s / L[j][j] or 0
-      end
-    end
-  end
-  return L
-end
-
-local function bad_entry(where, v)
-  core.fail(("%s: option 'correlation': expected numbers in [-1, 1], got %s")
-    :format(where, opt.show(v)))
-end
-
--- correlation: nil, a number for two motions, or a symmetric matrix (a table of
--- rows or a tensor) with ones on its diagonal. Returns the factor L, or nil.
-function M.factor(correlation, m, where)
-  if correlation == nil then return nil end
-  if type(correlation) == "number" then
-    if m ~= 2 then
-      core.fail(("%s: option 'correlation': a number is for 2 motions, here " ..
-        "are %d: give a matrix"):format(where, m))
-    end
-    correlation = {{1, correlation}, {correlation, 1}}
-  elseif opt.is_tensor(correlation) then
-    correlation = correlation:totable()
-  end
-  for i = 1, m do
-    for j = 1, m do
-      local v = type(correlation[i]) == "table" and correlation[i][j]
-      if type(v) ~= "number" or not (v >= -1 and v <= 1) then
-        bad_entry(where, v)
-      end
-      if i == j and v ~= 1 or v ~= correlation[j][i] then
-        core.fail(("%s: option 'correlation': expected a symmetric matrix " ..
-          "[%d x %d] with ones on its diagonal"):format(where, m, m))
-      end
-    end
-  end
-  return cholesky(correlation, m, where)
-end
 
 -- The vector x of symbolic numbers mixed by L.
 function M.mix(L, x)
@@ -176,21 +122,37 @@ local function areas(dw, A, L, dt, m)
   return I
 end
 
+local function check_dt(o, where)
+  if not (opt.finite(o.dt) and o.dt > 0) then
+    core.fail(("%s: option 'dt': expected a step > 0, got %s")
+      :format(where, opt.show(o.dt)))
+  end
+end
+
+local MOTIONS = 1024 -- and terms, at most
+
+local function count(o, key, most, where)
+  local v, n = o[key], opt.whole(o[key])
+  if v ~= nil and (n == nil or n < 1 or n > most) then
+    core.fail(("%s: option '%s': expected an integer in 1..%d, got %s")
+      :format(where, key, most, opt.show(v)))
+  end
+  o[key] = n
+end
+
 M.brownian = {
   options = {dim = none, dt = none, correlation = none, integrals = "none",
              terms = TERMS},
   draws = function(o, where)
     opt.choice(o.integrals, INTEGRALS, where .. ": option 'integrals'")
-    if type(o.dt) ~= "number" or not (o.dt > 0 and o.dt < math.huge) then
-      core.fail(("%s: option 'dt': expected a step > 0, got %s")
-        :format(where, opt.show(o.dt)))
-    end
-    if o.dim ~= nil and (math.tointeger(o.dim) == nil or o.dim < 1) then
-      core.fail(("%s: option 'dim': expected an integer >= 1, got %s")
-        :format(where, opt.show(o.dim)))
-    end
+    check_dt(o, where)
+    count(o, "dim", MOTIONS, where)
+    count(o, "terms", MOTIONS, where)
     local m = o.dim or 1
-    o.L = M.factor(o.correlation, m, where)
+    if o.correlation ~= nil then
+      local _, L = correlation.factor(o.correlation, m, where)
+      o.L = L
+    end
     local list = {{kind = "normal", size = m, a = 0, b = math.sqrt(o.dt)}}
     if o.integrals == "area" and m > 1 then
       list[2] = {kind = "normal", a = 0, b = 1, size = levy_size(m, o.terms)}
@@ -225,7 +187,8 @@ M.brownian = {
 -- each, else 0.
 M.three_point = {
   options = {size = none, dt = 1},
-  draws = function(o)
+  draws = function(o, where)
+    check_dt(o, where)
     return {{kind = "uniform", size = o.size, a = 0, b = 1}}
   end,
   give = function(values, o)

@@ -12,7 +12,7 @@ local G, T = core.graph, core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- bounds(o, where): the interval that the options radius, or lower and upper, say.
 function M.bounds(o, where)
@@ -95,7 +95,7 @@ end
 
 -- ---- the run ------------------------------------------------------------------
 
-local LEAST = 2048 -- lanes of a chunk
+local LEAST = 4096 -- lanes of a chunk
 
 -- run(self, step, leaves, stree, o, b, where): fills self with what came of it.
 -- step(state, noise, t) -> the next state, the number watched before and after,

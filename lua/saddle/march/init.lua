@@ -24,15 +24,14 @@ local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
                  observe = none, progress = false, block = 0, check = true,
                  first_lane = 0, checkpoint = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
-function M.count(value, name, least, where)
-  local n = math.tointeger(value)
-  if type(value) ~= "number" or n == nil or n < least then
-    fail("%s: %s: expected an integer >= %d, got %s", where, name, least,
-      opt.show(value))
+-- Noise has addresses for so many steps; without it they only must stay exact.
+local function check_steps(n, o, where)
+  local most = #o.draws > 0 and 1 << 33 or 1 << 53
+  if n > most then
+    fail("%s: expected at most %d steps, got %d", where, most, n)
   end
-  return n
 end
 
 -- ---- segments -----------------------------------------------------------------
@@ -164,7 +163,8 @@ end
 -- bad_lanes(most): the numbers, from 1, of lanes whose state is not finite.
 function M.bad_lanes(self, most)
   local list, mask = {}, self.bad_mask:nonzero()
-  for i = 1, math.min(mask.shape[1], most or 100) do
+  most = most and opt.integer(most, "argument 1", 0, "bad_lanes") or 100
+  for i = 1, math.min(mask.shape[1], most) do
     list[i] = mask[i]
   end
   return list
@@ -174,7 +174,7 @@ Run.bad_lanes = M.bad_lanes
 -- replay(lane): the states of one lane after 0, 1, ... steps, [steps + 1 x ...],
 -- and the number of the first step that gave something not finite, or nil.
 function Run:replay(lane)
-  local n = M.count(lane, "argument 1", 1, "replay")
+  local n = opt.integer(lane, "argument 1", 1, "replay")
   if n > self.lanes then
     fail("replay: expected a lane in 1..%d, got %d", self.lanes, n)
   end
@@ -206,7 +206,7 @@ end
 -- resume(n): the same march for n further steps, as a new run: its bits are
 -- those of one march.
 function Run:resume(n)
-  n = M.count(n, "argument 1", 0, "resume")
+  n = opt.integer(n, "argument 1", 0, "resume")
   local run = setmetatable({}, Run)
   for key, value in pairs(self) do run[key] = value end
   run.seen_at = self.at or {}
@@ -219,6 +219,7 @@ function Run:resume(n)
     end
   end
   run.bad_mask = self.bad_mask:copy()
+  check_steps(self.steps + math.min(n, 1 << 60), self.o, "resume")
   M.observe(run, self.steps + n, "resume")
   system.guard(run_all, run, self.steps + n, self.o.progress and "march")
   return finish(run)
@@ -226,6 +227,7 @@ end
 
 -- save(file): into a .npz file, which the option checkpoint goes on from.
 function Run:save(path)
+  checkpoint.check_path(path, "save")
   checkpoint.save(self, path)
 end
 
@@ -243,7 +245,7 @@ local function check_first(self, where)
   local leaves, finite = {}, false
   for i, leaf in ipairs(self.leaves) do
     leaves[i] = leaf[{"1:" .. lanes}]:contiguous()
-    if not leaves[i]:isfinite():all() then
+    if self.steps == 0 and not leaves[i]:isfinite():all() then
       fail("%s: the state: leaf %d has a NaN or an infinity", where, i)
     end
   end
@@ -253,7 +255,7 @@ local function check_first(self, where)
     first = self.steps, seed = self.seed, first_lane = self.first_lane,
     bad = bad}
   finite = bad:sum() < lanes
-  if not finite then
+  if not finite and self.steps == 0 then
     fail("%s: the first step gives NaN or infinity in every lane", where)
   end
 end
@@ -261,14 +263,10 @@ end
 -- Goes on from the option's file where there is one.
 local function continue_from(self, n, where)
   local path = self.o.checkpoint
-  if type(path) ~= "string" then
-    fail("%s: option 'checkpoint': expected a file name, got %s", where,
-      opt.show(path))
-  end
-  if file.exists(path) == nil then return end
-  self.start_types = {}
-  for i, leaf in ipairs(self.leaves) do
-    self.start_types[i] = G.type(leaf)
+  checkpoint.check_path(path, where .. ": option 'checkpoint'")
+  if file.exists(path) == nil then
+    checkpoint.save(self, path) -- can it be written? Better now than at the end
+    return
   end
   checkpoint.load(self, path)
   if self.steps > n then
@@ -293,7 +291,8 @@ function M.march(step, state, n, opts)
   local where = "march"
   static.check_function(step, where)
   local o = options.check(opts, OPTIONS, where)
-  n = M.count(n, "argument 3", 0, where)
+  n = opt.integer(n, "argument 3", 0, where)
+  check_steps(n, o, where)
   local leaves, stree = flatten(state, where .. ": argument 2")
   local lanes = options.state(leaves, o.lanes, where)
   local self = setmetatable({step = step, o = o, lanes = lanes, from = 0,
@@ -356,7 +355,8 @@ function M.first_exit(step, state, n, opts)
   local where = "first_exit"
   static.check_function(step, where)
   local o = options.check(opts, EXIT_OPTIONS, where)
-  o.steps = M.count(n, "argument 3", 1, where)
+  o.steps = opt.integer(n, "argument 3", 1, where)
+  check_steps(o.steps, o, where)
   local low, high = exits.bounds(o, where)
   for _, name in ipairs{"of", "variance"} do
     if o[name] ~= nil and type(o[name]) ~= "function" then

@@ -19,26 +19,43 @@ local function one(name)
   end
 end
 
+local function number(o, key, good, expected, where)
+  if not (opt.finite(o[key]) and good(o[key])) then
+    core.fail(("%s: option '%s': expected %s, got %s"):format(where, key,
+      expected, opt.show(o[key])))
+  end
+end
+
+local function not_negative(v) return v >= 0 end
+local function positive(v) return v > 0 end
+local function share(v) return v >= 0 and v <= 1 end
+
 local function same(values) return values[1] end
 
 -- options: their defaults; draws(o, where): the base draws; give(values, o):
 -- what the step sees of their symbolic values.
 local kinds = {
   normal = {options = {size = none, sd = 1}, give = same,
-    draws = function(o)
+    draws = function(o, where)
+      number(o, "sd", not_negative, "a number >= 0", where)
       return {{kind = "normal", size = o.size, a = 0, b = o.sd}}
     end},
   sign = {options = {size = none}, draws = one "sign", give = same},
   uniform = {options = {size = none, low = 0, high = 1}, give = same,
-    draws = function(o)
+    draws = function(o, where)
+      number(o, "low", opt.finite, "a number", where)
+      number(o, "high", function(v) return v > o.low and opt.finite(v - o.low)
+        end, ("a number > %.17g"):format(o.low), where)
       return {{kind = "uniform", size = o.size, a = o.low, b = o.high}}
     end},
   exponential = {options = {size = none, rate = 1}, give = same,
-    draws = function(o)
+    draws = function(o, where)
+      number(o, "rate", positive, "a number > 0", where)
       return {{kind = "exponential", size = o.size, a = o.rate}}
     end},
   bernoulli = {options = {size = none, p = 0.5}, give = same,
-    draws = function(o)
+    draws = function(o, where)
+      number(o, "p", share, "a number in [0, 1]", where)
       return {{kind = "bernoulli", size = o.size, a = o.p}}
     end},
   index = {options = {n = none, size = none}, draws = one "index",
@@ -56,14 +73,18 @@ local function names()
   return list
 end
 
-local function check_size(o, where)
+-- What a step draws at most, and the samples that can be told apart.
+local MOST = {size = 1 << 20, n = 1 << 53}
+
+local function check_size(o, kind, where)
   for _, key in ipairs{"size", "n"} do
-    local v = o[key]
-    if v ~= nil and (math.tointeger(v) == nil or v < 1) then
-      core.fail(("%s: option '%s': expected an integer >= 1, got %s")
-        :format(where, key, opt.show(v)))
+    local v, n = o[key], opt.whole(o[key])
+    local most = key == "n" and kind == "permutation" and 1 << 31 or MOST[key]
+    if v ~= nil and (n == nil or n < 1 or n > most) then
+      core.fail(("%s: option '%s': expected an integer in 1..%d, got %s")
+        :format(where, key, most, opt.show(v)))
     end
-    o[key] = v and math.tointeger(v)
+    o[key] = n
   end
   if o.n and o.size and o.size > o.n then
     core.fail(("%s: option 'size': at most n = %d, got %d")
@@ -84,7 +105,7 @@ local function one_noise(name, value, where)
     if k ~= 1 then given[k] = v end
   end
   local o = opt.check(given, row.options, where)
-  check_size(o, where)
+  check_size(o, kind, where)
   if M.counts[kind] and not o.n then
     core.fail(("%s: option 'n', the number of samples, is missing")
       :format(where))

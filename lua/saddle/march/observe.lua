@@ -17,6 +17,14 @@ local SCALES = {"linear", "log", "asinh"}
 
 -- ---- requests -----------------------------------------------------------------
 
+local MOST = 1 << 24 -- times
+
+local function check_number(n, where)
+  if n > MOST then
+    core.fail(("%s: expected at most %d times, got %d"):format(where, MOST, n))
+  end
+end
+
 -- The numbers of steps observed, ascending, within first .. last.
 local function times_of(o, first, last, where)
   if o.at ~= nil and o.every ~= nil then
@@ -30,8 +38,9 @@ local function times_of(o, first, last, where)
       core.fail(("%s: option 'at': expected numbers of steps, got %s")
         :format(where, opt.show(at)))
     end
+    check_number(#at, where)
     for _, v in ipairs(at) do
-      local n = math.tointeger(v)
+      local n = opt.whole(v)
       if n == nil or n < 0 or n > last and first == 0 then
         core.fail(("%s: option 'at': expected integers in %d..%d, got %s")
           :format(where, first, last, opt.show(v)))
@@ -40,42 +49,60 @@ local function times_of(o, first, last, where)
     end
     table.sort(list)
   else
-    local every = math.tointeger(o.every or last - first)
+    local every = opt.whole(o.every == nil and last - first or o.every)
     if every == nil or every < (o.every and 1 or 0) then
       core.fail(("%s: option 'every': expected an integer >= 1, got %s")
         :format(where, opt.show(o.every)))
     end
     local from = o.every and first + -first % every or last
     if first > 0 and from == first then from = from + every end -- seen before
+    check_number((last - from) // math.max(every, 1) + 1, where)
     for s = from, last, math.max(every, 1) do list[#list + 1] = s end
   end
   return list
 end
 
-local function finite(v)
-  return type(v) == "number" and v == v and math.abs(v) < math.huge
-end
-
 local function bound(h, key, k, where)
   local v = h[key]
   if type(v) == "table" then v = v[k] end
-  if not finite(v) or h.scale == "log" and v <= 0 then
+  if not opt.finite(v) or h.scale == "log" and v <= 0 then
     core.fail(("%s: option '%s': expected a number%s for value %d, got %s")
       :format(where, key, h.scale == "log" and " > 0" or "", k, opt.show(v)))
   end
   return v + 0.0
 end
 
+local function to_scale(h, x)
+  if h.scale == "log" then return math.log(x) end
+  if h.scale == "asinh" then
+    local z = x / h.unit
+    local a = math.abs(z) -- above 1e8 the 1 does not count, and a * a may be inf
+    return (z < 0 and -1 or 1) * (a > 1e8 and math.log(a) + math.log(2) or
+      math.log(a + math.sqrt(a * a + 1)))
+  end
+  return x
+end
+
+-- Every bin must have a width, and all together one that is finite.
+local function check_width(h, k, where)
+  local low, high = to_scale(h, h.low[k]), to_scale(h, h.high[k])
+  local width = (high - low) / h.bins
+  if not (opt.finite(width) and low + width > low and high - width < high) then
+    core.fail(("%s: no %d bins between %.17g and %.17g in the scale '%s'")
+      :format(where, h.bins, h.low[k], h.high[k], h.scale))
+  end
+end
+
 local function histogram_of(given, values, where)
   where = where .. ": histogram"
   local h = opt.check(given, HISTOGRAM, where)
   opt.choice(h.scale, SCALES, where .. ": scale")
-  local bins = math.tointeger(h.bins)
+  local bins = opt.whole(h.bins)
   if bins == nil or bins < 1 or bins > 1 << 24 then
-    core.fail(("%s: option 'bins': expected an integer >= 1, got %s")
-      :format(where, opt.show(h.bins)))
+    core.fail(("%s: option 'bins': expected an integer in 1..%d, got %s")
+      :format(where, 1 << 24, opt.show(h.bins)))
   end
-  if not (finite(h.unit) and h.unit > 0) then
+  if not (opt.finite(h.unit) and h.unit > 0) then
     core.fail(("%s: option 'unit': expected a number > 0, got %s")
       :format(where, opt.show(h.unit)))
   end
@@ -88,6 +115,7 @@ local function histogram_of(given, values, where)
       core.fail(("%s: expected low < high for value %d, got %g and %g")
         :format(where, k, out.low[k], out.high[k]))
     end
+    check_width(out, k, where)
   end
   return out
 end
@@ -116,7 +144,7 @@ end
 
 function M.set_values(o, values)
   o.values = values
-  o.bins = o.histogram and histogram_of(o.histogram, values, o.where)
+  o.bins = o.histogram and histogram_of(o.histogram, values, o.where) or nil
 end
 
 -- ---- moments --------------------------------------------------------------------
@@ -154,16 +182,6 @@ end
 local Histogram = {__name = "histogram"}
 Histogram.__index = Histogram
 
-local function to_scale(h, x)
-  if h.scale == "log" then return math.log(x) end
-  if h.scale == "asinh" then
-    local z = x / h.unit
-    local a = math.abs(z)
-    return (z < 0 and -1 or 1) * math.log(a + math.sqrt(a * a + 1))
-  end
-  return x
-end
-
 local function from_scale(h, y)
   if h.scale == "log" then return math.exp(y) end
   if h.scale == "asinh" then
@@ -181,9 +199,29 @@ function M.histogram(bins, count, times)
     above = count[{":", ":", n + 2}], pooled = bins.pooled}, Histogram)
 end
 
+-- The number of a value watched, and of a time: the first value, the last time.
+local function value_of(self, k, where)
+  local n = opt.whole(k == nil and 1 or k)
+  if n == nil or n < 1 or n > #self.lows then
+    core.fail(("%s: expected a value in 1..%d, got %s"):format(where,
+      #self.lows, opt.show(k)))
+  end
+  return n
+end
+
+local function time_of(self, t, where)
+  local last = self.all.shape[1]
+  local n = opt.whole(t == nil and last or t)
+  if n == nil or n < 1 or n > last then
+    core.fail(("%s: expected a time in 1..%d, got %s"):format(where, last,
+      opt.show(t)))
+  end
+  return n
+end
+
 -- edges(k): bins + 1 edges of value k (1).
 function Histogram:edges(k)
-  k = k or 1
+  k = value_of(self, k, "edges")
   local a, b = to_scale(self, self.lows[k]), to_scale(self, self.highs[k])
   local list = {}
   for i = 0, self.bins do
@@ -194,7 +232,7 @@ end
 
 -- centres(k): middles of the bins in their scale.
 function Histogram:centres(k)
-  k = k or 1
+  k = value_of(self, k, "centres")
   local a, b = to_scale(self, self.lows[k]), to_scale(self, self.highs[k])
   local list = {}
   for i = 1, self.bins do
@@ -207,7 +245,7 @@ local function total(self, t, k) return self.all[{t, k, ":"}]:sum() end
 
 -- density(t, k): counts over total and width, at time number t (the last).
 function Histogram:density(t, k)
-  t, k = t or self.all.shape[1], k or 1
+  t, k = time_of(self, t, "density"), value_of(self, k, "density")
   local e = self:edges(k)
   local width = e[{"2:"}] - e[{"1:" .. self.bins}]
   return self.counts[{t, k, ":"}]:to("f64") / width / total(self, t, k)
@@ -216,7 +254,7 @@ end
 -- quantile(p, t, k): the value below which a share p lies, linear within bins;
 -- nan where it lies outside of them.
 function Histogram:quantile(p, t, k)
-  t, k = t or self.all.shape[1], k or 1
+  t, k = time_of(self, t, "quantile"), value_of(self, k, "quantile")
   if type(p) ~= "number" or not (p >= 0 and p <= 1) then
     core.fail(("quantile: expected a share in [0, 1], got %s")
       :format(opt.show(p)))

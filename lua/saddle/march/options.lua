@@ -8,7 +8,7 @@ local G, system, tensor = core.graph, core.system, core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- check(opts, defaults, where): opts checked; seed, dt, t0, block, first_lane,
 -- noise are among them, noises and draws are added.

@@ -3,6 +3,7 @@
 -- observed. Inputs of every trace are the leaves of the state, the clock and the
 -- base draws, in this order.  MIT licence.
 local core = require "saddle.core"
+local opt = require "saddle.opt"
 local static = require "saddle.static"
 local tree = require "saddle.tree"
 local noises = require "saddle.march.noise"
@@ -11,7 +12,7 @@ local G, tensor = core.graph, core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- time(made, o): when `made` steps have been made: t0 + made dt, or without dt
 -- the number itself.
@@ -110,6 +111,7 @@ function M.watch(of, leaves, stree, o, where)
     for _, s in ipairs(shape) do count = count * s end
     size = size + count
   end
+  if size == 0 then fail("%s: there is nothing to look at", where) end
   return machine, {tree = t.ytree, shapes = shapes, size = size}
 end
 

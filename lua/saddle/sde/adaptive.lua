@@ -23,7 +23,7 @@ local M = {}
 local OPTIONS = {tolerance = 1e-3, rtol = none, atol = none, halvings = 16,
                  safety = 0.9, start = none}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- the trial ----------------------------------------------------------------
 

@@ -1,8 +1,9 @@
--- sde/exit_closed.lua: exit times that have a formula, each from symbols alone:
--- what exit_theory is tested against, and quicker where it fits. Geometric
--- Brownian motion, Ornstein-Uhlenbeck, the saddle model with rho = 0 where 2a is
--- -s^2, 0, s^2 or 2 s^2 (s = sigma), and its growth for large intervals.
--- docs/sde.md 3.3 to 3.5.  MIT licence.
+-- sde/exit_closed.lua: mean exit times that have a formula, each from symbols
+-- alone: what exit_theory is tested against, and quicker where it fits:
+-- Ornstein-Uhlenbeck, the saddle model with rho = 0 where 2a is -s^2, 0, s^2 or
+-- 2 s^2 (s = sigma), and its growth for large intervals. Those of geometric
+-- Brownian motion are laws: law.gbm_exit, law.first_passage. docs/sde.md 3.3 to
+-- 3.5.  MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
 
@@ -28,92 +29,7 @@ local function need(good, where, name, expected, value)
   end
 end
 
-local function apply(name, x) return tensor{x + 0.0}[name](tensor{x + 0.0})[1] end
-
-local function expm1(x) return apply("expm1", x) end
-local function log1p(x) return apply("log1p", x) end
-local function erfc(x) return apply("erfc", x) end
-
--- ---- geometric Brownian motion ----------------------------------------------
--- The images of a start at distance l from one of two ends L apart, or, when
--- t is long, the modes: the density of Brownian motion of variance s^2 a unit
--- time leaving through that end at t.
-local function leaves(t, l, L, s)
-  local sum = 0
-  if s * s * t < L * L / 4 then
-    for j = -12, 12 do
-      local z = l + 2 * j * L
-      sum = sum + z * math.exp(-z * z / (2 * s * s * t))
-    end
-    return sum / (s * math.sqrt(2 * math.pi) * t ^ 1.5)
-  end
-  for k = 1, 40 do
-    local w = k * math.pi / L
-    sum = sum + k * math.sin(w * l) * math.exp(-w * w * s * s * t / 2)
-  end
-  return math.pi * s * s / (L * L) * sum
-end
-
--- gbm{a, sigma, lower, upper, x0}: of dx = a x dt + sigma x dW, from between
--- two positive ends: {probability (of upper), mean, density(t, side)}.
-function M.gbm(options)
-  local where = "exit_closed.gbm"
-  local o = check(options, {"a", "sigma", "lower", "upper", "x0"}, where)
-  need(o.sigma > 0, where, "sigma", "a number > 0", o.sigma)
-  need(o.lower > 0, where, "lower", "a number > 0", o.lower)
-  need(o.upper > o.lower, where, "upper", "a number > lower", o.upper)
-  need(o.x0 >= o.lower and o.x0 <= o.upper, where, "x0",
-       "a number in [lower, upper]", o.x0)
-  local s, mu = o.sigma, o.a - o.sigma ^ 2 / 2
-  local l, L = math.log(o.x0 / o.lower), math.log(o.upper / o.lower)
-  local r = {}
-  local k = 2 * mu / (s * s)
-  if math.abs(k * L) < 1e-6 then
-    -- two terms of the series in k: the ratio below is 0 / 0
-    r.probability = l / L * (1 + k * (L - l) / 2)
-    r.mean = l * (L - l) / (s * s) * (1 + k * (L - 2 * l) / 6)
-  else
-    r.probability = expm1(-k * l) / expm1(-k * L)
-    r.mean = (L * r.probability - l) / mu
-  end
-  -- The drift enters by Girsanov's factor.
-  function r.density(t, side)
-    local decay = -mu * mu * t / (2 * s * s)
-    local function at(distance, sign)
-      return math.exp(sign * mu * distance / (s * s) + decay)
-        * leaves(t, distance, L, s)
-    end
-    local low, high = at(l, -1), at(L - l, 1)
-    return side == "lower" and low or side == "upper" and high or low + high
-  end
-  return r
-end
-
--- gbm_level{a, sigma, x0, level}: the first passage to one level:
--- {ever (its probability), mean (infinite or none), density(t), cdf(t)}.
-function M.gbm_level(options)
-  local where = "exit_closed.gbm_level"
-  local o = check(options, {"a", "sigma", "x0", "level"}, where)
-  need(o.sigma > 0, where, "sigma", "a number > 0", o.sigma)
-  need(o.x0 > 0, where, "x0", "a number > 0", o.x0)
-  need(o.level > 0 and o.level ~= o.x0, where, "level",
-       "a number > 0 other than x0", o.level)
-  local s, h = o.sigma, math.log(o.level / o.x0)
-  local mu = o.a - s * s / 2
-  if h < 0 then h, mu = -h, -mu end
-  local r = {ever = math.min(1, math.exp(2 * mu * h / (s * s)))}
-  r.mean = mu > 0 and h / mu or math.huge
-  function r.density(t)
-    return h / (s * math.sqrt(2 * math.pi * t ^ 3))
-      * math.exp(-(h - mu * t) ^ 2 / (2 * s * s * t))
-  end
-  function r.cdf(t)
-    local d = s * math.sqrt(2 * t)
-    return erfc((h - mu * t) / d) / 2
-      + math.exp(2 * mu * h / (s * s)) * erfc((h + mu * t) / d) / 2
-  end
-  return r
-end
+local function log1p(x) return tensor(x + 0.0):log1p():item() end
 
 -- ---- Ornstein-Uhlenbeck ------------------------------------------------------
 -- z 2F2(1, 1; 3/2, 2; -z) by its series, for z < 1 or negative.
@@ -171,7 +87,7 @@ end
 -- T(0) sigma^2 as a function of u = sigma R / tau, by nu = 1 - 2a/sigma^2.
 local CASES = {
   [-1] = function(u) return log1p(u * u) end,
-  [0] = function(u) return apply("asinh", u) ^ 2 end,
+  [0] = function(u) return tensor(u + 0.0):asinh():item() ^ 2 end,
   [1] = function(u) return 2 * u * math.atan(u) - log1p(u * u) end,
   [2] = function(u) return u * u end,
 }

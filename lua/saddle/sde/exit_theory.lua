@@ -445,7 +445,7 @@ end
 
 -- eigenvalues(k): the k smallest rates of decay, P(T > t) ~ exp(-lambda_1 t).
 function Exit:eigenvalues(k)
-  local n = math.tointeger(k or 1)
+  local n = opt.whole(k == nil and 1 or k)
   if n == nil or n < 1 or n > 200 then
     core.fail(("%s: eigenvalues: k: expected an integer in 1 .. 200, got %s")
       :format(WHERE, opt.show(k)))

@@ -22,7 +22,7 @@ local OPTIONS = {
 }
 local MOST_STEPS = 1e6 -- of a path where t_max is not given
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- what the bridge is made of -----------------------------------------------
 
@@ -105,7 +105,11 @@ function M.first_exit(m, opts)
   for _, name in ipairs{"x0", "dt"} do
     if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
   end
-  stepping.positive(o.dt, "dt", where)
+  stepping.common(o, where)
+  if o.of ~= nil and type(o.of) ~= "function" then
+    fail("%s: option 'of': expected a function of x and t, got %s", where,
+      opt.show(o.of))
+  end
   local low, high = exits.bounds(o, where)
   if m.dim > 1 and o.of == nil then
     fail("%s: option 'of': a model of %d dimensions needs a function to the " ..
@@ -116,7 +120,7 @@ function M.first_exit(m, opts)
     MOST_STEPS)
   local p = stepping.prepare(m, o.scheme)
   local x0, paths = stepping.start(o.x0, m.dim,
-    o.paths and stepping.integer(o.paths, "paths", 1, where), where)
+    o.paths, where)
   if o.of == nil and x0:lt(low):lor(x0:gt(high)):all() then
     fail("%s: option 'x0': expected a number in [%g, %g], got %s", where, low,
       high, opt.show(o.x0))
@@ -130,10 +134,8 @@ function M.first_exit(m, opts)
     return z, before, after, o.bridge and v or 0.0
   end
   local asked = {dt = o.dt, t0 = o.t0, lanes = paths, steps = steps,
-    first_lane = stepping.integer(o.first_path, "first_path", 0, where),
-    block = o.block, label = o.progress and "first exits",
-    seed = o.seed == nil and system.seed() or
-      stepping.integer(o.seed, "seed", math.mininteger, where)}
+    first_lane = o.first_path, block = o.block, seed = o.seed or system.seed(),
+    label = o.progress and "first exits"}
   asked.noises, asked.draws = noises.read(stepping.noise(p, o.dt), where)
   local self = exits.run({model = m, scheme = p.name, exact = b.exact,
     dt = o.dt, t_max = steps * o.dt, lower = low, upper_bound = high,

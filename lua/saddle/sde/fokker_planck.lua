@@ -326,7 +326,7 @@ function M.fokker_planck(model, opts)
   local o = opt.check(opts, OPTIONS, WHERE)
   local lower, upper = interval(o)
   local ends = {boundary(o.boundary)}
-  local n = math.tointeger(o.points)
+  local n = opt.whole(o.points)
   if n == nil or n < 3 or n > 10000000 then
     bad("points", "an integer >= 3", o.points)
   end

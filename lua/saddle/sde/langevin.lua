@@ -48,7 +48,7 @@ local function check_batch(batch)
   end
   local b = opt.check(batch, {n = opt.none, size = 1, force = opt.none},
     "langevin: batch")
-  local n, size = math.tointeger(b.n), math.tointeger(b.size)
+  local n, size = opt.whole(b.n), opt.whole(b.size)
   if not (n and n >= 1 and size and size >= 1) then
     fail("langevin: batch: expected integers n >= 1 and size >= 1")
   elseif type(b.force) ~= "function" then

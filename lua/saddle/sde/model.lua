@@ -9,7 +9,7 @@ local core = require "saddle.core"
 local opt = require "saddle.opt"
 local static = require "saddle.static"
 local transform = require "saddle.transform"
-local correlation = require "saddle.sde.correlation"
+local correlation = require "saddle.march.correlation"
 local forms = require "saddle.sde.forms"
 local noise_class = require "saddle.sde.noise_class"
 
@@ -213,6 +213,13 @@ end
 function M.model(spec)
   local where = "model"
   local o = opt.check(spec, defaults, where)
+  if type(o.name) ~= "string" then
+    fail(("%s: name: expected a text, got %s"):format(where, opt.show(o.name)))
+  end
+  if o.params ~= nil and type(o.params) ~= "table" then
+    fail(("%s: params: expected a table, got %s"):format(where,
+      opt.show(o.params)))
+  end
   local m = setmetatable({name = o.name, params = o.params or {}}, Model)
   m.sense = check_sense(o.sense, where)
   m.drift = check_function(o.drift, where, "drift")
@@ -309,5 +316,7 @@ end
 function Model:forms()
   return forms.both(self)
 end
+
+opt.class(Model, "model")
 
 return M

@@ -44,8 +44,19 @@ end
 
 -- ---- the saddle model --------------------------------------------------------
 
+-- The parameters of a model whose moments are asked for from x0 after t.
+local function params_of(m, x0, t)
+  if getmetatable(m) ~= model.Model then
+    fail(("moments: expected a model before the colon, got %s"):format(
+      opt.show(m)))
+  end
+  number(x0, "x0", "moments")
+  at_least_zero(t, "t", "moments")
+  return m.params
+end
+
 local function saddle_moments(m, x0, t)
-  return moments.moments(m.params, x0, t)
+  return moments.moments(params_of(m, x0, t), x0, t)
 end
 
 -- y = asinh((x + c)/delta)/sigma has unit noise and this bounded drift:
@@ -192,7 +203,8 @@ function M.ou(spec)
   m.kind = "ou"
   m.formula = {ito = "a*(x - mean)", stratonovich = "a*(x - mean)",
                noise = "tau dW"}
-  function m.moments(_, x0, t)
+  function m.moments(self, x0, t)
+    params_of(self, x0, t)
     local e = mean + (x0 - mean) * math.exp(a * t)
     local var = tau ^ 2 * phi(2 * a, t)
     return e, var, var + e ^ 2

@@ -32,7 +32,7 @@ local function vector(v, name)
 end
 
 local function check_batch(batch, n, replacement)
-  local size = math.tointeger(batch)
+  local size = opt.whole(batch)
   if size == nil or size < 1 or not replacement and size > n then
     fail(("from_sgd: batch: expected an integer in 1 .. %s, got %s"):format(
       replacement and "any" or tostring(n), opt.show(batch)))
@@ -208,5 +208,7 @@ function Sgd:__tostring()
     "tau = %.6g, rho = %.6g"):format(self.kind or "sgd", self.n, self.lr,
     self.batch, p.a, p.sigma, p.tau, p.rho)
 end
+
+opt.class(Sgd, "sgd")
 
 return M

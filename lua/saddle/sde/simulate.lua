@@ -17,7 +17,7 @@ local OPTIONS = {
   adaptive = none, block = 0, checkpoint = none, first_path = 0,
 }
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 -- ---- what is observed ---------------------------------------------------------
 
@@ -31,6 +31,9 @@ local function steps_at(times, o, name, where)
   end
   local list = {}
   for i, t in ipairs(times) do
+    if not opt.finite(t) then
+      fail("%s: option '%s': expected times, got %s", where, name, opt.show(t))
+    end
     list[i] = stepping.steps_of(t - o.t0, o.dt, name, where)
     if list[i] > o.n then
       fail("%s: option '%s': expected times up to %g, got %g", where, name,
@@ -129,12 +132,14 @@ function M.simulate(m, opts)
   for _, name in ipairs{"x0", "t", "dt"} do
     if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
   end
-  stepping.positive(o.dt, "dt", where)
+  stepping.common(o, where)
   o.n = stepping.steps_of(o.t, o.dt, "t", where)
-  local paths = o.paths and stepping.integer(o.paths, "paths", 1, where)
-  local x0
-  x0, paths = stepping.start(o.x0, m.dim, paths, where)
+  local x0, paths = stepping.start(o.x0, m.dim, o.paths, where)
   if adaptive then
+    if o.checkpoint ~= nil then
+      fail("%s: option 'checkpoint': is for steps of one length, not for " ..
+        "adaptive ones", where)
+    end
     o.x0, o.paths = x0, paths
     return adaptive.simulate(m, p, o, observer(o, p, where))
   end

@@ -10,7 +10,7 @@ local T = core.tensor
 
 local M = {}
 
-local function fail(...) return core.fail((...):format(select(2, ...))) end
+local fail = opt.fail
 
 local function named(name) return ("option '%s'"):format(name) end
 
@@ -22,14 +22,35 @@ function M.integer(v, name, least, where)
   return opt.integer(v, named(name), least, where)
 end
 
+-- The options that simulate and first_exit have in common.
+function M.common(o, where)
+  if not opt.finite(o.t0) then
+    fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
+  end
+  o.dt = M.positive(o.dt, "dt", where)
+  o.first_path = M.integer(o.first_path, "first_path", 0, where)
+  o.seed = o.seed ~= nil and M.integer(o.seed, "seed", math.mininteger, where)
+    or nil
+  o.paths = o.paths ~= nil and M.integer(o.paths, "paths", 1, where) or nil
+  o.block = M.integer(o.block, "block", 0, where)
+  if o.block % 64 ~= 0 or o.block > 1 << 20 then
+    fail("%s: option 'block': expected a multiple of 64 up to %d, got %d", where,
+      1 << 20, o.block)
+  end
+end
+
 -- The whole number of steps dt in a time t.
 function M.steps_of(t, dt, name, where)
   if type(t) ~= "number" or not (t >= 0 and t < math.huge) then
     fail("%s: option '%s': expected a time >= 0, got %s", where, name,
       opt.show(t))
   end
+  if t / dt > 2 ^ 53 then
+    fail("%s: option '%s': %.10g has more than 2^53 steps dt = %.10g", where,
+      name, t, dt)
+  end
   local n = math.floor(t / dt + 0.5)
-  if math.abs(n * dt - t) > 1e-9 * math.max(t, dt) then
+  if n == 0 and t > 0 or math.abs(n * dt - t) > 1e-9 * math.max(t, dt) then
     fail("%s: option '%s': %.10g is no whole number of steps dt = %.10g: the " ..
       "nearest are %.10g and %.10g", where, name, t, dt, math.floor(t / dt) * dt,
       math.ceil(t / dt) * dt)

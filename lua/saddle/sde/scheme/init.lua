@@ -108,8 +108,16 @@ local function kind_fits(row, m)
     or has(row.kinds, m.kind) and (not row.fits or row.fits(m))
 end
 
+local function check_model(m, where)
+  if type(m) ~= "table" or type(m.dim) ~= "number" or m.noise == nil then
+    fail(("%s: expected a model (sde.model, sde.saddle ..), got %s"):format(
+      where, opt.show(m)))
+  end
+end
+
 -- fitting(model) -> names of the schemes whose noise class the model is in.
 function M.fitting(m)
+  check_model(m, "fitting")
   local list = {}
   for _, name in ipairs(NAMES) do
     local row = M.get(name)
@@ -129,6 +137,7 @@ end
 -- pick(model) -> the name of the scheme taken when none is given: exact where
 -- there is one, else the highest strong order that needs no areas.
 function M.pick(m)
+  check_model(m, "pick")
   if m.default_scheme then
     return m.default_scheme
   end

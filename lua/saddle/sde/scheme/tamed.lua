@@ -12,7 +12,7 @@ return {
   end,
   step = function(p, x, t, h, w)
     local b = p.b(x, t)
-    local size = p.dim == 1 and core.tensor(b):abs() or (b * b):sum():sqrt()
+    local size = p.dim == 1 and core.tensor(b):abs() or core.tensor((b * b):sum()):sqrt()
     return x + h * b / (1 + h * size) + p:gw(x, t, w.dw)
   end,
 }

@@ -1,4 +1,4 @@
--- sde/correlation.lua: correlations of Brownian motions, checked and factored.
+-- march/correlation.lua: correlations of Brownian motions, checked and factored.
 -- MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
@@ -35,6 +35,11 @@ local function check_entries(c, m, where)
         fail(("%s: correlation: expected numbers in [-1, 1], got %s at " ..
           "(%d, %d)"):format(where, opt.show(v), i, j))
       end
+    end
+  end
+  for i = 1, m do
+    for j = 1, m do
+      local v = c[i][j]
       if math.abs(v - c[j][i]) > EPS or i == j and math.abs(v - 1) > EPS then
         fail(("%s: correlation: expected a symmetric matrix with a diagonal " ..
           "of ones, got %g at (%d, %d)"):format(where, v, i, j))
