@@ -178,7 +178,7 @@ relative("tau = 0, a = 0.5, s = 1.2: P(R = 100 x_0 is ever reached)", reach, 0.0
          1e-6)
 local few = sde.first_exit(example, {x0 = 0.05, lower = 1e-12, upper = 5, paths = PATHS,
                                      dt = 0.5, seed = 6})
-r:within("  the same of paths", few.upper, reach, few.upper_se)
+r:within("  the same of paths", few.p_upper, reach, few.p_upper_se)
 
 r:claim("x_t makes occasional very large forays; any such might suffice to escape",
   ("s^2 > 2a, R = 100 tau/s: mean exit time %.1f, the foray that escapes takes %s of it; theory "

@@ -368,7 +368,7 @@ t.test("first exits of walks: gambler's ruin, and a bridge", function()
       noise = {s = "sign"}, radius = 5})
     t.eq(hit.censored, 0)
     t.near(hit.mean, 25 - start^2, 4 * hit.se)
-    t.near(hit.upper, (start + 5) / 10, 4 * hit.upper_se)
+    t.near(hit.p_upper, (start + 5) / 10, 4 * hit.p_upper_se)
     t.eq(hit.state:abs(), T.full({20000}, 5.0))
     t.eq(hit.side, hit.state / 5)
     -- a walk from an even place ends at 5 after an odd number of steps

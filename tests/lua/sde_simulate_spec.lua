@@ -103,7 +103,7 @@ local function exits(m, o, mean, upper, slack)
   local hit = sde.first_exit(m, o)
   t.eq(hit.censored, 0)
   t.near(hit.mean, mean, 4 * hit.se + (slack or 0), m.name)
-  if upper then t.near(hit.upper, upper, 4 * hit.upper_se, "side") end
+  if upper then t.near(hit.p_upper, upper, 4 * hit.p_upper_se, "side") end
   return hit
 end
 

@@ -65,8 +65,8 @@ function Exits:__tostring()
     ("%d still inside at t = %g"):format(self.censored, self.t_max) or
     ("mean time %.6g +- %.2g"):format(self.mean, self.se)
   return ("first exits: %s, %d %s, %s, upper side %.4f +- %.4f%s")
-    :format(self.about, self.valid, self.what, text, self.upper,
-    self.upper_se, (self.bad > 0 and (", %d not finite"):format(self.bad)
+    :format(self.about, self.valid, self.what, text, self.p_upper,
+    self.p_upper_se, (self.bad > 0 and (", %d not finite"):format(self.bad)
     or "") .. (self.status == "done" and "" or ", " .. self.status))
 end
 
@@ -77,8 +77,8 @@ local function summary(self)
   self.valid = self.time.shape[1] - self.bad
   self.exited = done:sum()
   self.censored = self.valid - self.exited
-  self.upper = upper / self.exited
-  self.upper_se = math.sqrt(self.upper * (1 - self.upper) / self.exited)
+  self.p_upper = upper / self.exited
+  self.p_upper_se = math.sqrt(self.p_upper * (1 - self.p_upper) / self.exited)
   -- the mean of min(T, t_max), which is the mean of T when nobody is left
   local within = T.where(self.side:eq(0), self.t_max,
     T.where(done, self.time, 0))

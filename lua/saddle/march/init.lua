@@ -21,7 +21,7 @@ local flatten, unflatten = tree.flatten, tree.unflatten
 local M = {}
 
 local OPTIONS = {noise = none, seed = none, lanes = none, dt = none, t0 = 0,
-                 observe = none, progress = false, block = 0, check = true,
+                 observe = none, progress = true, block = 0, check = true,
                  first_lane = 0, checkpoint = none}
 
 local fail = opt.fail
@@ -340,7 +340,7 @@ function M.observe(self, last, where)
 end
 
 local EXIT_OPTIONS = {noise = none, seed = none, lanes = none, dt = none,
-  t0 = 0, progress = false, block = 0, first_lane = 0, radius = none,
+  t0 = 0, progress = true, block = 0, first_lane = 0, radius = none,
   lower = none, upper = none, of = none, variance = none}
 
 --- first_exit(step, state, n, options) -> exits: when and where a number leaves an
@@ -350,7 +350,7 @@ local EXIT_OPTIONS = {noise = none, seed = none, lanes = none, dt = none,
 --- jump when not given: only the ends of steps count). Lanes that have left make room
 --- for the next. Other options as in march. The exits have time (in steps, or
 --- units of dt), side (-1, 1; 0: still inside, its time NaN), state, mean, se,
---- restricted_mean, upper, upper_se, censored, bad, status; method survival(t).
+--- restricted_mean, p_upper, p_upper_se, censored, bad, status; method survival(t).
 function M.first_exit(step, state, n, opts)
   local where = "first_exit"
   static.check_function(step, where)

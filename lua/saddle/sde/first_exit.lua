@@ -18,7 +18,7 @@ local M = {}
 local OPTIONS = {
   x0 = none, radius = none, lower = none, upper = none, of = none, dt = none,
   t_max = none, paths = none, seed = none, scheme = none, bridge = true,
-  progress = false, block = 0, first_path = 0, t0 = 0,
+  progress = true, block = 0, first_path = 0, t0 = 0,
 }
 local MOST_STEPS = 1e6 -- of a path where t_max is not given
 
@@ -98,7 +98,7 @@ end
 --- (true): crossings within a step are drawn from the bridge's law. The exits
 --- have time [paths] (NaN: still inside at t_max), side (-1, 1; 0: inside), x,
 --- mean, se (NaN when somebody is left), restricted_mean (of min(T, t_max)),
---- upper, upper_se, censored, bad, status, exact; method survival(t).
+--- p_upper, p_upper_se, censored, bad, status, exact; method survival(t).
 function M.first_exit(m, opts)
   local where = "first_exit"
   local o = opt.check(opts, OPTIONS, where)
@@ -138,7 +138,7 @@ function M.first_exit(m, opts)
     label = o.progress and "first exits"}
   asked.noises, asked.draws = noises.read(stepping.noise(p, o.dt), where)
   local self = exits.run({model = m, scheme = p.name, exact = b.exact,
-    dt = o.dt, t_max = steps * o.dt, lower = low, upper_bound = high,
+    dt = o.dt, t_max = steps * o.dt, lower = low, upper = high,
     what = "paths", about = ("%s by %s%s"):format(m.name, p.name, b.exact and
     "" or " (noise frozen within steps)")}, step, leaves, stree, asked, b, where)
   self.paths, self.x = self.time.shape[1], p.from_all(self.state)

@@ -13,7 +13,7 @@ local M = {}
 
 local OPTIONS = {
   x0 = none, t = none, dt = none, paths = none, seed = none, scheme = none,
-  t0 = 0, save = none, every = none, observe = none, progress = false,
+  t0 = 0, save = none, every = none, observe = none, progress = true,
   adaptive = none, block = 0, checkpoint = none, first_path = 0,
 }
 
