@@ -88,7 +88,7 @@ asan: ## all tests under the address and undefined-behaviour sanitizers
 
 memcheck: need-valgrind ## a smoke run under valgrind
 	$(MAKE) MODE=memcheck B=build/memcheck all
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 \
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1 OPENBLAS_THREAD_TIMEOUT=20 \
 	  valgrind -q --error-exitcode=1 --leak-check=full \
 	  --show-leak-kinds=definite --suppressions=scripts/valgrind.supp \
 	  build/memcheck/saddle --threads 1 tests/lua/smoke.lua

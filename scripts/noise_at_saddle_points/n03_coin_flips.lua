@@ -58,7 +58,7 @@ end
 r:claim("|x_2| < |x_0| with probability 3/4; |x_4| < |x_0| with at least 11/16",
   ("exactly %s and %s"):format(saddle.bignum.returns(2, 10), saddle.bignum.returns(4, 10)),
   exact[1] == 3 / 4 and exact[2] >= 11 / 16)
-r:erratum("the second case of two heads is described as two tails; 'at least' 11/16 is an "
+r:erratum("the case of two heads is described as one of two tails; 'at least' 11/16 is an "
   .. "equality at s = 0.1")
 r:claim("the mode of x_n is at n/2 heads", ("mode of %d samples at %d heads of 1000, where one "
   .. "head more or less changes the probability by 0.2 %%"):format(PATHS, mode),

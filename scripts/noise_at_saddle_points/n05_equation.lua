@@ -89,6 +89,8 @@ r:check("the formula for the variance (docs/sde.md 3.1)", second - mean^2, 0.337
 r:claim("the equation has the analytical solution given",
   ("rms distance of Euler-Maruyama to it %.3f, %.3f, %.3f at h = 1/8, 1/32, 1/128: order %.2f")
   :format(errors[1], errors[3], errors[5], order), math.abs(order - 0.5) < 0.1)
+r:erratum("the local model f = -(a + xi) x^2 - eta x has twice the slope that the text gives "
+  .. "it: its equation is that of f = -(a + xi) x^2/2 - eta x")
 r:erratum("footnote and text give U the name V in places; the integrator nu is omega V_s - a mu "
   .. "s with the V that is independent of W")
 

@@ -149,7 +149,7 @@ static void run_block(const group_run *run, sl_int p0, sl_int n, bench *b,
 static void run_range(const group_run *run, sl_int p0, sl_int p1) {
   bench b;
   void *at[SL_GROUP_VALUES];
-  b.loaded = 0;
+  b.phase = b.loaded = 0;
   for (; p0 < p1; p0 += run->block) {
     sl_int n = p1 - p0 < run->block ? p1 - p0 : run->block;
     run_block(run, p0, n, &b, at);

@@ -34,7 +34,7 @@ typedef struct logs {
 /* log(exp(a) + exp(b)) */
 static long double log_sum(long double a, long double b) {
   long double high = a > b ? a : b, low = a > b ? b : a;
-  return isinf(high) ? high : high + log1pl(expl(low - high));
+  return isinf(low) ? high : high + log1pl(expl(low - high));
 }
 
 /* phi, the speed density and the Lamperti coordinate. */

@@ -41,5 +41,25 @@ local run = saddle.optim.minimize(obj, w0, {method = "gd", lr = 0.5,
 if not (run.value < number(obj:value(w0))) then error("gd does not descend") end
 obj:hessian(run.w)
 
+local sde = saddle.sde
+local model = sde.saddle{a = -0.5, sigma = 1, tau = 1, rho = 0.5}
+local ens = sde.simulate(model, {x0 = 0, t = 2, dt = 0.1, paths = 300, seed = 1,
+  observe = {every = 5, moments = true, keep = true,
+             histogram = {low = -3, high = 3, bins = 10}}})
+near(ens.x:mean(), 0, 0.5, "simulate")
+local slow = sde.simulate(model, {x0 = 0, t = 1, dt = 0.5, paths = 70, seed = 1,
+  scheme = "milstein", adaptive = {tolerance = 0.1}})
+near(slow.bad, 0, 0, "adaptive")
+local hit = sde.first_exit(model, {x0 = 0, radius = 1, dt = 0.1, paths = 200,
+                                   seed = 1})
+-- exit_theory's 1.1254: its long doubles are too short under valgrind
+near(hit.mean, 1.1254, 5 * hit.se + 0.1, "first exits")
+local p = saddle.stats.ks(model:stationary():sample(rng, {200}),
+                          model:stationary()).p_value
+if p < 1e-4 then error("the law's samples are not its own") end
+saddle.march(function(s, n) return s + w0[n.i] * n.p:to("f64"):sum() end, 0.0, 9,
+  {lanes = 40, noise = {i = {"index", n = 20}, p = {"permutation", n = 6,
+                                                    size = 2}}})
+
 if pcall(function() return x:mm(T{1, 2, 3}) end) then error("shapes") end
 print("smoke: good")

@@ -239,7 +239,9 @@ local function measure(figure, panel, width, height)
   geo.right, geo.width = geo.right + more, geo.width - more * EM * size
   local rows
   geo.legend, rows = legend_place(panel, geo)
-  if geo.legend == "below" then geo.bottom = geo.bottom + rows + 0.4 end
+  if geo.legend == "below" then
+    geo.bottom = geo.bottom + rows + (rows == 1 and 0.8 or 0.4)
+  end
   if geo.legend == "right" then geo.right = -1 end
   return geo
 end
