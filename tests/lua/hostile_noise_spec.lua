@@ -301,7 +301,7 @@ t.test("models, schemes, laws", function()
           "x: expected a number, a tensor")
   refuses(function() sde.convergence{model = 3} end, "expected a model")
   refuses(function() sde.convergence{model = gbm, x0 = {}} end,
-          "x0: expected a number")
+          "'x0': expected a number")
   refuses(function() sde.convergence{model = gbm, exact = 3} end,
           "exact: expected a function")
   refuses(function()

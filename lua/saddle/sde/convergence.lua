@@ -58,18 +58,11 @@ end
 
 local REFINE = 8 -- the reference's steps for each of the finest ones
 
-local function check_start(m, x0)
-  local good = x0 == nil or m.dim == 1 and opt.finite(x0) or
-    m.dim > 1 and (type(x0) == "table" or opt.is_tensor(x0))
-  if not good then
-    fail(("convergence: x0: expected %s, got %s"):format(m.dim == 1 and
-      "a number" or ("[%d]"):format(m.dim), opt.show(x0)))
-  end
-end
-
 local function options(spec)
   local o = opt.check(spec, defaults, "convergence")
-  if getmetatable(o.model) ~= model.Model then
+  if o.model == nil then
+    fail("convergence: model is missing")
+  elseif getmetatable(o.model) ~= model.Model then
     fail(("convergence: model: expected a model (sde.model, sde.saddle ..), " ..
       "got %s"):format(opt.show(o.model)))
   end
@@ -83,7 +76,6 @@ local function options(spec)
     fail(("convergence: value: expected a number, got %s"):format(
       opt.show(o.value)))
   end
-  check_start(o.model, o.x0)
   opt.positive(o.t, "t", "convergence")
   o.steps, o.paths = check_steps(o.steps), count(o.paths, "paths")
   o.paths = math.max(o.paths, GROUPS)
