@@ -164,7 +164,7 @@ t.test("march: times, bins and lanes without end", function()
   end
   refuses(go(2^33 + 1, {noise = z}), "expected at most 8589934592 steps")
   refuses(go(2^30, {observe = {every = 1}}), "expected at most 16777216 times")
-  refuses(go(2, {t0 = 0 / 0}), "option 't0': expected a time")
+  refuses(go(2, {t0 = 0 / 0}), "option 't0': expected a finite number")
   local function bins(h)
     return go(2, {noise = z, observe = {histogram = h}})
   end
