@@ -387,7 +387,7 @@ t.test("weak errors of nonlinear coefficients ask for an interval", function()
 end)
 
 t.test("the harness's bad input", function()
-  t.fails(function() measure {scheme = "em"} end, "model is missing")
+  t.fails(function() measure {scheme = "em"} end, "model: expected a model .*, got nil")
   t.fails(function() measure {model = kp, steps = {8, 12}} end,
     "multiple of the one before, got 12 after 8")
   t.fails(function() measure {model = kp, t = 0} end, "t: expected a number > 0")
