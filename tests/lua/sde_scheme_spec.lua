@@ -131,6 +131,36 @@ t.test("steps are their formulas", function()
   end
 end)
 
+-- Two dimensions, a matrix of diffusion, outside traces; the drifts' difference
+-- is 1/2 sum_k Dg_k g_k.
+t.test("steps of a system are their formulas", function()
+  local m = sde.model{dim = 2, sense = "ito",
+    drift = function(x) return {x[2]^2, -3 * x[1]} end,
+    diffusion = function(x) return {{0.3 * x[2], 0.1}, {0.2, 0.4 * x[1]}} end}
+  local function b(x, y) return y^2, -3 * x end
+  local function gw(x, y, u, v) return 0.3 * y * u + 0.1 * v, 0.2 * u + 0.4 * x * v end
+  local x, y, u, v, h = 0.7, -0.4, 0.05, -0.12, 0.03
+  local b1, b2 = b(x, y)
+  local w1, w2 = gw(x, y, u, v)
+  local size = 1 + h * math.sqrt(b1^2 + b2^2)
+  local function correction() return 0.5 * 0.3 * 0.2, 0.5 * 0.4 * 0.1 end
+  local c1, c2 = correction()
+  local p1, p2 = x + (b1 - c1) * h + w1, y + (b2 - c2) * h + w2
+  local d1, d2 = b(p1, p2)
+  local e1, e2 = gw(p1, p2, u, v)
+  local want = {
+    euler_maruyama = {x + h * b1 + w1, y + h * b2 + w2},
+    tamed = {x + h * b1 / size + w1, y + h * b2 / size + w2},
+    heun = {x + h * ((b1 + d1) / 2 - c1) + (w1 + e1) / 2,
+            y + h * ((b2 + d2) / 2 - c2) + (w2 + e2) / 2},
+  }
+  for name, list in pairs(want) do
+    local got = prepare(m, name).step(T{x, y}, 0.0, h, {dw = T{u, v}})
+    t.near(got[1], list[1], 1e-14, name)
+    t.near(got[2], list[2], 1e-14, name)
+  end
+end)
+
 t.test("traced, mapped over paths and on whole tensors: one value", function()
   local xs, dw = T {0.7, -1.1, 0.0, 2.0}, T {0.1, -0.3, 0.2, 0.05}
   local i10 = T {0.001, 0.002, -0.003, 0.0}
