@@ -387,7 +387,7 @@ t.test("weak errors of nonlinear coefficients ask for an interval", function()
 end)
 
 t.test("the harness's bad input", function()
-  t.fails(function() measure {scheme = "em"} end, "model: expected a model .*, got nil")
+  t.fails(function() measure {scheme = "em"} end, "model is missing")
   t.fails(function() measure {model = kp, steps = {8, 12}} end,
     "multiple of the one before, got 12 after 8")
   t.fails(function() measure {model = kp, t = 0} end, "t: expected a number > 0")
@@ -400,7 +400,7 @@ t.test("the harness's bad input", function()
   t.fails(function() measure {model = plane, x0 = {1, 2, 3}} end,
     "option 'x0': expected a tensor %[2%].* got %[3%]")
   t.fails(function() measure {model = kp, x0 = "one"} end,
-    "x0: expected a number.*, got one")
+    "'x0': expected a number.*, got one")
   t.fails(function()
     measure {model = plane, scheme = "em", strong = false, weak = 2}
   end, "computed for dim = 1")
