@@ -384,6 +384,11 @@ t.test("weak errors of nonlinear coefficients ask for an interval", function()
       scheme = "milstein", x0 = 0.4, steps = {16, 32, 64}, strong = false,
       weak = 2}
   end, "give interval = {low, high}")
+  t.fails(function()
+    sde.convergence {model = sde.kloeden_platen {alpha = 1, beta = 0.8},
+      scheme = "platen", x0 = 0.4, steps = {16, 32, 64}, strong = false,
+      weak = function(x) return x * x + x end, interval = {-1.2, 1.2}}
+  end, "do not resolve the function")
 end)
 
 t.test("the harness's bad input", function()

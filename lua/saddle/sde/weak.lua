@@ -214,6 +214,22 @@ local function check_closed(o, p)
   end
 end
 
+-- On an interval: is the smallest error that of the scheme, or of interpolation?
+local function check_resolved(o, p, value, least)
+  if not o.interval then
+    return
+  end
+  local finer = setmetatable({nodes = o.nodes * 3 // 2}, {__index = o})
+  local again =
+    math.abs(expectation(finer, p, o.steps[#o.steps]) - value)
+  if math.abs(again - least) > 0.1 * least + 1e-12 then
+    fail(("convergence: weak: %d nodes do not resolve the function on this " ..
+      "interval (the smallest error is %.3g, with %d nodes %.3g): narrow the " ..
+      "interval to where paths are, or give more nodes"):format(o.nodes, least,
+      finer.nodes, again))
+  end
+end
+
 -- errors(o, p) -> |E f(x_n) - E f(x_t)| for each number of steps.
 function M.errors(o, p)
   if o.model.dim ~= 1 or p.scheme.remembers then
@@ -224,6 +240,7 @@ function M.errors(o, p)
   for i, n in ipairs(o.steps) do
     errors[i] = math.abs(expectation(o, p, n) - value)
   end
+  check_resolved(o, p, value, errors[#errors])
   return errors
 end
 
