@@ -36,10 +36,14 @@ end
 
 -- ---- segments -----------------------------------------------------------------
 
-local SEGMENT = 4e9 -- lane operations between two looks at the progress bar
-local PER_DRAW, RECORDS = 16, 8192
+-- Lane operations of the first segment, of which a draw is worth so many; seconds
+-- that later ones should take; most records of observers in one. No bit of a
+-- march depends on where its segments end.
+local SEGMENT, PER_DRAW = 2e8, 16
+local SHORT, LONG = 0.25, 1
+local RECORDS = 8192
 
--- Steps of a segment: by the work alone, never by the clock.
+-- Steps of the first segment.
 local function segment_steps(machine, lanes)
   local ops, draws = machine:ops()
   local each = lanes * (ops + 1 + PER_DRAW * draws)
@@ -58,7 +62,6 @@ local function segment_end(self, s, last)
   end
   if to < #o.times and o.times[to + 1] <= stop then
     stop = math.max(o.times[to], s)
-    if stop == s and s < last then stop = s end
   end
   return stop, from, to
 end
@@ -67,15 +70,22 @@ local function run_segment(self, s, last)
   local stop, from, to = segment_end(self, s, last)
   local watch = self.observe and to >= from and
     observing.request(self.observe, self.watch, from, to) or nil
+  local bad, began = self.bad_mask:copy(), system.clock()
   local out = self.machine:run{states = self.leaves, lanes = self.lanes,
     steps = stop - s, first = s, seed = self.seed, block = self.block,
-    first_lane = self.first_lane, bad = self.bad_mask, watch = watch}
-  self.leaves = out.states
+    first_lane = self.first_lane, bad = bad, watch = watch}
+  self.leaves, self.bad_mask = out.states, bad
   if watch then
     observing.add(self.seen, out, self.observe)
     self.next_seen = to + 1
   end
   self.steps = stop
+  local took = system.clock() - began
+  if took < SHORT and stop - s == self.segment then
+    self.segment = 2 * self.segment
+  elseif took > LONG then
+    self.segment = math.max(1, self.segment // 2)
+  end
   return stop
 end
 
@@ -320,7 +330,7 @@ function M.prepare(self, last, where)
   self.narrow = trace.narrow(t, #self.leaves, o.draws)
   self.machine = self.narrow or
     trace.wide(t, self.leaves, self.lanes, o.draws)
-  self.segment = self.narrow and segment_steps(self.narrow, self.lanes) or 100
+  self.segment = self.narrow and segment_steps(self.narrow, self.lanes) or 10
   M.observe(self, last, where)
 end
 
