@@ -181,6 +181,22 @@ static void join_products(pairing *p, sl_lop *op) {
   inner->fn = NULL;
 }
 
+/* sqrt(x + y z) in one pass: the sum hides behind the root. */
+static void join_root(pairing *p, sl_lop *op) {
+  int32_t i = op->nin == 1 ? p->maker[op->in[0]] : -1;
+  if (i < 0 || op->level != SL_EACH || p->uses[op->in[0]] != 1 ||
+      op->fn != sl_lane_get(SL_LANE_sqrt, SL_F64)) {
+    return;
+  }
+  sl_lop *sum = &p->c->op[i];
+  if (sum->fn == sl_lane_add_product && sum->level == SL_EACH) {
+    memcpy(op->in, sum->in, 3 * sizeof *op->in);
+    op->nin = 3;
+    op->fn = sl_lane_root_of_sum;
+    sum->fn = NULL;
+  }
+}
+
 static void drop_paired(sl_lanecode *c) {
   int32_t kept = 0, fixed = 0;
   for (int32_t i = 0; i < c->nop; i++) {
@@ -214,6 +230,7 @@ static void pair_products(sl_lanecode *c, int32_t *lists, sl_int results) {
   }
   for (int32_t i = 0; i < c->nop; i++) {
     join_products(&p, &c->op[i]);
+    join_root(&p, &c->op[i]);
   }
   drop_paired(c);
 }

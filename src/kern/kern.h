@@ -50,6 +50,7 @@ bool sl_lane_slow(sl_lane lane);
 ** y z - x, rounded twice. Not rows of lanes.def: no operation, but what lane
 ** programs make of two. (product.c) */
 sl_lane_fn sl_lane_add_product, sl_lane_sub_product, sl_lane_product_sub;
+sl_lane_fn sl_lane_root_of_sum; /* sqrt(x + y z) */
 /* The one for the sum or difference fn whose operand k, 0 or 1, is a product; x
 ** is the other operand. NULL when fn is neither, in f64. */
 sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k);

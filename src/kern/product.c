@@ -2,6 +2,8 @@
 ** each rounded, as when done one after the other, and no fused multiply-add.
 ** Operands that are one number for all lanes have loops of their own.
 ** MIT licence. */
+#include <math.h>
+
 #include "kern/kern.h"
 
 #define FOR _Pragma("omp simd") for (sl_int k = 0; k < n; k++)
@@ -43,6 +45,7 @@
 PRODUCT(sl_lane_add_product, x + y * z)
 PRODUCT(sl_lane_sub_product, x - y * z)
 PRODUCT(sl_lane_product_sub, y * z - x)
+PRODUCT(sl_lane_root_of_sum, sqrt(x + y * z))
 
 sl_lane_fn *sl_lane_of_product(sl_lane_fn *fn, int k) {
   if (fn == sl_lane_get(SL_LANE_add, SL_F64)) {
