@@ -8,6 +8,11 @@ local kernels = {
   ["kern/lanes.o"] = {},
   ["kern/softmax.o"] = {"exps_double", "exps_float"},
   ["kern/powi.o"] = {"square_block"},
+  ["kern/product.o"] = {"sl_lane_add_product", "sl_lane_root_of_sum",
+    "sl_lane_sum_of_products", "sl_lane_difference_of_products",
+    "sl_lane_add_add", "sl_lane_add_sub", "sl_lane_sub_add",
+    "sl_lane_sub_sub"},
+  ["kern/random_lanes.o"] = {"group_normal"},
 }
 -- what has no arithmetic, or goes by libm's functions
 local scalar = {mod = true, neg = true, abs = true, sign = true,
