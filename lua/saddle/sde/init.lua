@@ -11,7 +11,17 @@ local origin = {
 }
 local whole = {scheme = "scheme", exit_closed = "exit_closed"}
 
-return setmetatable({}, {__index = function(self, name)
+-- The names there are, for who looks around at the prompt.
+local function names()
+  local list = {}
+  for _, from in ipairs{origin, whole} do
+    for name in pairs(from) do list[#list + 1] = name end
+  end
+  table.sort(list)
+  return "saddle.sde: " .. table.concat(list, ", ")
+end
+
+return setmetatable({}, {__tostring = names, __index = function(self, name)
   local value
   if whole[name] then
     value = require("saddle.sde." .. whole[name])
