@@ -132,7 +132,8 @@ function M.choice(value, list, where)
 end
 
 -- number(v, name, where), positive(v, name, where): v as a float, which is finite;
--- > 0. integer(v, name, least, where): the integer that v is, at least `least`.
+-- > 0. integer(v, name, least, where, most): the integer that v is, at least
+-- `least` and, if that is given, at most `most`.
 -- name: what messages call it: "t", "option 't'", "argument 2".
 function M.number(v, name, where)
   if not M.finite(v) then
@@ -150,11 +151,12 @@ function M.positive(v, name, where)
   return v + 0.0
 end
 
-function M.integer(v, name, least, where)
+function M.integer(v, name, least, where, most)
   local n = M.whole(v)
-  if not n or n < least then
-    core.fail(("%s: %s: expected an integer >= %d, got %s"):format(where, name,
-      least, M.show(v)))
+  if not n or n < least or most and n > most then
+    core.fail(("%s: %s: expected an integer %s, got %s"):format(where, name,
+      most and ("in %d..%d"):format(least, most) or (">= %d"):format(least),
+      M.show(v)))
   end
   return n
 end

@@ -424,26 +424,41 @@ static void run_wide(lua_State *L, request *r) {
   sl_try(L, sl_march_wide(&w, &r->job, &err), &err);
 }
 
-/* machine:run(request) -> {states =, path =, keep =, moments =, count =}.
-** request: {states = tensors, lanes =, steps =, first =, seed =, first_lane =,
-** block =, every =, bad = u8 tensor, watch = {...}} */
-static int machine_run(lua_State *L) {
-  request r = {.k = check_machine(L, 1)};
+enum { RESULT = 3 }; /* stack: machine, request, the result's table */
+
+/* What all three ways of running open with. alone: its name, for those that run
+** lane by lane only and want so many values beside the state, or NULL. */
+static void begin(lua_State *L, request *r, const char *alone,
+                  sl_int values) {
+  *r = (request){.k = check_machine(L, 1)};
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_newtable(L);
   luaL_checkstack(L, 64, "march");
-  read_job(L, &r);
-  read_states(L, &r, 3);
-  read_leaves(L, r.k, 1, &r.job.reads);
-  read_watch(L, &r, 3);
+  if (alone != NULL && (r->k->m == NULL || r->k->watch || r->k->elements ||
+                        sl_march_values(r->k->m) < values)) {
+    sl_raisef(L, "%s: the step cannot be run lane by lane", alone);
+  }
+  read_job(L, r);
+  r->job.every = alone != NULL ? 0 : r->job.every;
+  read_states(L, r, RESULT);
+  read_leaves(L, r->k, 1, &r->job.reads);
+}
+
+/* machine:run(request) -> {states =, path =, keep =, moments =, count =}.
+** request: {states = tensors, lanes =, steps =, first =, seed =, first_lane =,
+** block =, every =, bad = u8 tensor, watch = {...}} */
+static int machine_run(lua_State *L) {
+  request r;
+  begin(L, &r, NULL, 0);
+  read_watch(L, &r, RESULT);
   if (r.k->m != NULL) {
     sl_err err;
     sl_try(L, sl_march_run(r.k->m, &r.job, &err), &err);
   } else if (r.job.lanes > 0) {
     run_wide(L, &r);
   }
-  lua_settop(L, 3);
+  lua_settop(L, RESULT);
   return 1;
 }
 
@@ -458,19 +473,9 @@ static sl_int *push_counts(lua_State *L, sl_int lanes, int to,
 /* machine:adaptive(request) -> {states =, accepted =, rejected =, forced =, ...}.
 ** request as for run, with motions, deepest, span, start, exponent, safety. */
 static int machine_adaptive(lua_State *L) {
-  request r = {.k = check_machine(L, 1)};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_newtable(L);
-  luaL_checkstack(L, 64, "march");
-  if (r.k->m == NULL || r.k->watch || r.k->elements) {
-    sl_raisef(L, "adaptive: the step cannot be run lane by lane");
-  }
-  read_job(L, &r);
-  r.job.every = 0;
-  read_states(L, &r, 3);
-  read_leaves(L, r.k, 1, &r.job.reads);
-  read_watch(L, &r, 3);
+  request r;
+  begin(L, &r, "adaptive", 0);
+  read_watch(L, &r, RESULT);
   const sl_int lanes = r.job.lanes;
   sl_adaptive a = {.motions = (int)sl_range_field(L, 2, "motions", 1, 1, 64),
                    .deepest = (int)sl_range_field(L, 2, "deepest", 16, 1, 48),
@@ -478,9 +483,9 @@ static int machine_adaptive(lua_State *L) {
                    .start = num_field(L, 2, "start", 1),
                    .exponent = num_field(L, 2, "exponent", 0.5),
                    .safety = num_field(L, 2, "safety", 0.9),
-                   .accepted = push_counts(L, lanes, 3, "accepted"),
-                   .rejected = push_counts(L, lanes, 3, "rejected"),
-                   .forced = push_counts(L, lanes, 3, "forced")};
+                   .accepted = push_counts(L, lanes, RESULT, "accepted"),
+                   .rejected = push_counts(L, lanes, RESULT, "rejected"),
+                   .forced = push_counts(L, lanes, RESULT, "forced")};
   if (!(a.span > 0 && isfinite(a.span) && a.start > 0 && a.exponent > 0 &&
         a.safety > 0)) {
     sl_raisef(L, "adaptive: span, start, exponent, safety: expected numbers "
@@ -488,7 +493,7 @@ static int machine_adaptive(lua_State *L) {
   }
   sl_err err;
   sl_try(L, sl_march_adaptive(r.k->m, &r.job, &a, &err), &err);
-  lua_settop(L, 3);
+  lua_settop(L, RESULT);
   return 1;
 }
 
@@ -502,32 +507,21 @@ static double *push_lanes(lua_State *L, sl_int lanes, int to,
 /* machine:exits(request) -> {states =, time =, side =}, interrupted. request as
 ** for run, with low, high and perhaps low_end, high_end, rate. */
 static int machine_exits(lua_State *L) {
-  request r = {.k = check_machine(L, 1)};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_newtable(L);
-  luaL_checkstack(L, 64, "march");
-  if (r.k->m == NULL || r.k->watch || r.k->elements ||
-      sl_march_values(r.k->m) < 3) {
-    sl_raisef(L, "first exits: the step cannot be run lane by lane");
-  }
-  read_job(L, &r);
-  r.job.every = 0;
-  read_states(L, &r, 3);
-  read_leaves(L, r.k, 1, &r.job.reads);
+  request r;
+  begin(L, &r, "first exits", 3);
   sl_exits e = {.low = num_field(L, 2, "low", -HUGE_VAL),
                 .high = num_field(L, 2, "high", HUGE_VAL),
                 .rate = num_field(L, 2, "rate", 0)};
   e.low_end = num_field(L, 2, "low_end", e.low);
   e.high_end = num_field(L, 2, "high_end", e.high);
-  e.time = push_lanes(L, r.job.lanes, 3, "time");
-  e.side = push_lanes(L, r.job.lanes, 3, "side");
+  e.time = push_lanes(L, r.job.lanes, RESULT, "time");
+  e.side = push_lanes(L, r.job.lanes, RESULT, "side");
   sl_err err;
   sl_status s = sl_march_exits(r.k->m, &r.job, &e, &err);
   if (s != SL_EINTR) {
     sl_try(L, s, &err);
   }
-  lua_settop(L, 3);
+  lua_settop(L, RESULT);
   lua_pushboolean(L, s == SL_EINTR);
   return 2;
 }

@@ -330,6 +330,10 @@ static void run_thread(const plan *p, int thread, sl_int *waiting) {
 
 sl_status sl_march_exits(const sl_march *m, const sl_march_job *job,
                          const sl_exits *exits, sl_err *err) {
+  for (sl_int i = 0; job->steps == 0 && i < job->lanes; i++) {
+    exits->time[i] = (double)NAN;
+    exits->side[i] = 0;
+  }
   if (job->lanes == 0 || job->steps == 0) {
     return SL_OK;
   }

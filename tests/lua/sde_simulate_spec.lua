@@ -334,7 +334,8 @@ t.test("errors name the option", function()
   fails("up to 1, got 2", {x0 = 1, t = 1, dt = 0.1, save = {2}})
   fails("scheme", {x0 = 1, t = 1, dt = 0.1, scheme = "rk4"})
   fails("scheme", {x0 = 1, t = 1, dt = 0.1, scheme = "sra1"})
-  fails("expected a model, got a table", {x0 = 1, t = 1, dt = 0.1}, {})
+  fails("simulate: argument 1: expected a model of saddle.sde, got a table",
+    {x0 = 1, t = 1, dt = 0.1}, {})
   local nan = sde.model{sense = "ito", drift = function(x) return x * (0 / 0)
     end, diffusion = function() return 1.0 end}
   fails("NaN or infinity in every lane", {x0 = 1, t = 1, dt = 0.1}, nan)
@@ -344,6 +345,8 @@ t.test("errors name the option", function()
     t.fails(function() sde.first_exit(m or s, o) end, pattern)
   end
   no_exit("'dt' is missing", {x0 = 0, radius = 1})
+  no_exit("first_exit: argument 1: expected a model of saddle.sde, got a table",
+    {x0 = 0, radius = 1, dt = 0.1}, {})
   no_exit("a radius, or lower < upper", {x0 = 0, dt = 0.1})
   no_exit("not both", {x0 = 0, dt = 0.1, radius = 1, upper = 2})
   no_exit("'x0': expected a number in %[%-1, 1%], got 3", {x0 = 3, dt = 0.1,

@@ -131,13 +131,10 @@ end
 
 local MOTIONS = 1024 -- and terms, at most
 
-local function count(o, key, most, where)
-  local v, n = o[key], opt.whole(o[key])
-  if v ~= nil and (n == nil or n < 1 or n > most) then
-    core.fail(("%s: option '%s': expected an integer in 1..%d, got %s")
-      :format(where, key, most, opt.show(v)))
-  end
-  o[key] = n
+local function count(o, key, where)
+  o[key] = o[key] ~= nil and
+    opt.integer(o[key], ("option '%s'"):format(key), 1, where, MOTIONS)
+    or nil
 end
 
 M.brownian = {
@@ -146,8 +143,8 @@ M.brownian = {
   draws = function(o, where)
     opt.choice(o.integrals, INTEGRALS, where .. ": option 'integrals'")
     check_dt(o, where)
-    count(o, "dim", MOTIONS, where)
-    count(o, "terms", MOTIONS, where)
+    count(o, "dim", where)
+    count(o, "terms", where)
     local m = o.dim or 1
     if o.correlation ~= nil then
       local _, L = correlation.factor(o.correlation, m, where)

@@ -78,13 +78,9 @@ local MOST = {size = 1 << 20, n = 1 << 53}
 
 local function check_size(o, kind, where)
   for _, key in ipairs{"size", "n"} do
-    local v, n = o[key], opt.whole(o[key])
     local most = key == "n" and kind == "permutation" and 1 << 31 or MOST[key]
-    if v ~= nil and (n == nil or n < 1 or n > most) then
-      core.fail(("%s: option '%s': expected an integer in 1..%d, got %s")
-        :format(where, key, most, opt.show(v)))
-    end
-    o[key] = n
+    o[key] = o[key] ~= nil and
+      opt.integer(o[key], ("option '%s'"):format(key), 1, where, most) or nil
   end
   if o.n and o.size and o.size > o.n then
     core.fail(("%s: option 'size': at most n = %d, got %d")

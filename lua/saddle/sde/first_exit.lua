@@ -101,11 +101,7 @@ end
 --- p_upper, p_upper_se, censored, bad, status, exact; method survival(t).
 function M.first_exit(m, opts)
   local where = "first_exit"
-  local o = opt.check(opts, OPTIONS, where)
-  for _, name in ipairs{"x0", "dt"} do
-    if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
-  end
-  stepping.common(o, where)
+  local o = stepping.options(m, opts, OPTIONS, {"x0", "dt"}, where)
   if o.of ~= nil and type(o.of) ~= "function" then
     fail("%s: option 'of': expected a function of x and t, got %s", where,
       opt.show(o.of))

@@ -126,13 +126,9 @@ end
 --- bad_paths, resume, save.
 function M.simulate(m, opts)
   local where = "simulate"
-  local o = opt.check(opts, OPTIONS, where)
+  local o = stepping.options(m, opts, OPTIONS, {"x0", "t", "dt"}, where)
   local adaptive = o.adaptive and require "saddle.sde.adaptive"
   local p = (adaptive or stepping).prepare(m, o.scheme, where)
-  for _, name in ipairs{"x0", "t", "dt"} do
-    if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
-  end
-  stepping.common(o, where)
   o.n = stepping.steps_of(o.t, o.dt, "t", where)
   local x0, paths = stepping.start(o.x0, m.dim, o.paths, where)
   if adaptive then

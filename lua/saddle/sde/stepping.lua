@@ -3,6 +3,7 @@
 -- MIT licence.
 local core = require "saddle.core"
 local opt = require "saddle.opt"
+local model = require "saddle.sde.model"
 local scheme = require "saddle.sde.scheme"
 local transform = require "saddle.transform"
 
@@ -22,8 +23,17 @@ function M.integer(v, name, least, where)
   return opt.integer(v, named(name), least, where)
 end
 
--- The options that simulate and first_exit have in common.
-function M.common(o, where)
+-- options(m, opts, defaults, needed, where): the options of simulate and
+-- first_exit; the model, those that are `needed` and those both have are checked.
+function M.options(m, opts, defaults, needed, where)
+  if getmetatable(m) ~= model.Model then
+    fail("%s: argument 1: expected a model of saddle.sde, got %s", where,
+      opt.show(m))
+  end
+  local o = opt.check(opts, defaults, where)
+  for _, name in ipairs(needed) do
+    if o[name] == nil then fail("%s: option '%s' is missing", where, name) end
+  end
   if not opt.finite(o.t0) then
     fail("%s: option 't0': expected a time, got %s", where, opt.show(o.t0))
   end
@@ -37,6 +47,7 @@ function M.common(o, where)
     fail("%s: option 'block': expected a multiple of 64 up to %d, got %d", where,
       1 << 20, o.block)
   end
+  return o
 end
 
 -- The whole number of steps dt in a time t.
@@ -131,7 +142,7 @@ function M.start(x0, dim, paths, where)
   return x:reshape(1, dim):broadcast_to(paths, dim):contiguous(), paths
 end
 
--- prepare(model, name, where): the scheme prepared, with to and from for all
+-- prepare(m, name): the scheme prepared, with to and from for all
 -- paths: to_all, from_all.
 function M.prepare(m, name)
   local p = scheme.prepare(m, name)
