@@ -159,6 +159,30 @@ t.test("bins in log and asinh; pooled counts; quantiles", function()
   t.eq(pooled.histogram.counts[{1, 1, 16}] >= 300, true) -- 0 is in the middle
 end)
 
+t.test("asinh bins and quantiles of known values", function()
+  local x = T.arange(1, 1000):to("f64") * 0.05 - 10 -- -9.95 .. 40
+  local run = march(function(v) return v end, x, 1, {observe = {at = 1,
+    keep = true, histogram = {low = -8, high = 30, bins = 19, scale = "asinh",
+                              unit = 0.25}}})
+  local edges, counts = run.histogram:edges(), run.histogram.counts[{1, 1, ":"}]
+  local function scaled(v) return T(v / 0.25):asinh():item() end
+  local low, high = scaled(-8), scaled(30)
+  for i = 1, 20 do
+    t.near(edges[i], 0.25 * T(low + (high - low) * (i - 1) / 19):sinh():item(),
+      1e-12)
+  end
+  for i = 1, 19 do
+    local inside = x:ge(edges[i]):to("f64") * x:lt(edges[i + 1]):to("f64")
+    t.ok(math.abs(inside:sum() - counts[i]) <= 1, "bin " .. i)
+  end
+  -- values that fill each bin evenly: the quantile is linear within bins
+  local even = march(function(v) return v end, T.arange(1, 1000):to("f64") - 0.5,
+    1, {observe = {at = 1, histogram = {low = 0, high = 1000, bins = 8}}})
+  for _, p in ipairs{0.01, 0.2, 0.3, 0.77, 1} do
+    t.near(even.histogram:quantile(p), 1000 * p, 1e-9)
+  end
+end)
+
 t.test("normal, sign, uniform, exponential, bernoulli: their moments", function()
   local n = 40000
   local run = march(function(x, w)
@@ -395,6 +419,27 @@ t.test("first exits of walks: gambler's ruin, and a bridge", function()
     noise = {s = "sign"}}) end, "expected a function to a number")
   t.fails(function() march.first_exit(wiener, {w = 0.0, k = 0.0}, 5,
     {lanes = 2, radius = 1, noise = o.noise}) end, "a state of several tensors needs one")
+end)
+
+t.test("the clock of a bridge within its step", function()
+  local exits = require "saddle.march.exits"
+  local noises = require "saddle.march.noise"
+  local function run(rate)
+    local o = {t0 = 0, lanes = 500, first_lane = 0, steps = 400, seed = 3,
+               block = 0, label = false}
+    o.noises, o.draws = noises.read({z = "normal"}, "spec")
+    return exits.run({about = "spec", what = "lanes", t_max = 400},
+      function(x, n) return x + n.z, x, x + n.z, 1.0 end, {T.zeros{500}}, 1, o,
+      {low = -3, high = 3, rate = rate}, "spec")
+  end
+  local plain = run(0)
+  for _, rate in ipairs{1.5, -0.7} do
+    local other = run(rate)
+    t.eq(other.side, plain.side)
+    local u = plain.time - plain.time:floor()
+    local want = plain.time:floor() - (1 - (1 - math.exp(-rate)) * u):log() / rate
+    t.ok(other.time:allclose(want, {rtol = 1e-12}))
+  end
 end)
 
 t.test("the clock", function()

@@ -264,6 +264,32 @@ t.test("refused steps do not bias the motion: KS of W_T", function()
   t.ok(other.x(":", 2):allclose(w[{"1:2000"}], {atol = 1e-12}))
 end)
 
+-- A scheme that only notes what the tree gives, and refuses all it may: at the
+-- leaves sum dW^2 and 12 sum H^2 are chi-square with mean 1, sum dW H has mean 0.
+t.test("increments of the tree's leaves have the law of Brownian motion",
+  function()
+    local note = {name = "note", source = "this spec", strong = 1, weak = 1,
+      sense = "ito", noise = {"additive", "scalar", "diagonal", "general"},
+      integrals = "time", step = function(_, x, _, h, w)
+        local H = w.i10 / h - 0.5 * w.dw
+        return x + T.stack{w.dw * w.dw, 12 * H * H, w.dw * H, w.dw}
+      end}
+    local m = sde.model{sense = "ito", dim = 4, noises = 1,
+      drift = function(x) return 0 * x end,
+      diffusion = function() return T{{1}, {1}, {1}, {1}} end}
+    local ens = sde.simulate(m, {x0 = {0, 0, 0, 0}, t = 1, dt = 1, paths = 2e4,
+      seed = 6, scheme = note, adaptive = {tolerance = 1e-9, halvings = 5}})
+    t.eq(ens.accepted, T.full({20000}, 32):to("i64"))
+    t.ok(ens.rejected:min() >= 1)
+    local leaves = 64 -- two halves of each of 2^5 intervals
+    near_mean(ens.x(":", 1), 1, "dW^2")
+    near_mean(ens.x(":", 2), 1, "H^2")
+    near_mean(ens.x(":", 3), 0, "dW H")
+    near_mean((ens.x(":", 1) - 1)^2, 2 / leaves, "variance of sum dW^2")
+    near_mean((ens.x(":", 2) - 1)^2, 2 / leaves, "variance of sum H^2")
+    near_mean(ens.x(":", 4)^2, 1, "W")
+  end)
+
 t.test("adaptive paths converge to the exact ones on their own motion",
   function()
     -- x = exp((a - s^2/2) t + s W): W is kept as a second coordinate
