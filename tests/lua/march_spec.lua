@@ -383,6 +383,10 @@ t.test("lanes that are not finite are counted, left out, and replayed",
     t.ok(path[first] > 3)
     t.ok(tostring(run):find(run.bad .. " lanes not finite", 1, true))
     t.eq(#run:bad_lanes(5), 5)
+    local huge = march(function(x, n) return x * (1 + n.b * 1e200) end, 1.0, 2,
+      {lanes = 400, seed = 2, noise = {b = "bernoulli"}})
+    t.eq(huge.bad, huge.state:isinf():sum())
+    t.ok(huge.bad > 50)
   end)
 
 t.test("first exits of walks: gambler's ruin, and a bridge", function()

@@ -288,6 +288,13 @@ t.test("increments of the tree's leaves have the law of Brownian motion",
     near_mean((ens.x(":", 1) - 1)^2, 2 / leaves, "variance of sum dW^2")
     near_mean((ens.x(":", 2) - 1)^2, 2 / leaves, "variance of sum H^2")
     near_mean(ens.x(":", 4)^2, 1, "W")
+    -- and of the halves of the root itself, when nothing is refused
+    local root = sde.simulate(m, {x0 = {0, 0, 0, 0}, t = 1, dt = 1, paths = 2e4,
+      seed = 7, scheme = note, adaptive = {tolerance = 1e9, halvings = 5}})
+    t.eq(root.accepted:max(), 1)
+    near_mean(root.x(":", 1), 1, "dW^2 of two halves")
+    near_mean(root.x(":", 2), 1, "H^2 of two halves")
+    near_mean(root.x(":", 3), 0, "dW H of two halves")
   end)
 
 t.test("adaptive paths converge to the exact ones on their own motion",
